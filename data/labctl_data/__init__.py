@@ -1,0 +1,1 @@
+"""What is remembered: run files, chip files, the device model, fits and statistics."""

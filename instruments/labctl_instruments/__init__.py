@@ -1,0 +1,1 @@
+"""What hangs on the cables: bench, station, drivers, virtual instruments, simulated chip."""
