@@ -1,0 +1,133 @@
+"""The errors of the instruments floor.
+
+LabctlError
+├── BenchError                  a bench file that cannot be read, or that contradicts itself
+├── EnvelopeError               a request that the bench's envelope forbids; nothing was sent
+├── StationError                a request that this bench cannot serve; nothing was sent
+│   └── RestError               outputs or crosspoints that could not be proved to be at rest
+└── InstrumentError             an instrument that did not do as it was told
+    ├── DialogueError           an answer that cannot be understood, or none
+    ├── RefusalError            a command that the instrument put into its error queue
+    └── ReadBackError           a limit that reads back otherwise than it was set
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl_data.errors import LabctlError
+
+
+class BenchError(LabctlError):
+    """A bench file cannot be read, or contradicts itself.
+
+    Attributes
+    ----------
+    path : Path
+        The bench file.
+    table : str
+        The TOML table that is wrong, without brackets; empty for the file as a whole.
+    """
+
+    def __init__(self, path: Path, table: str, problem: str) -> None:
+        self.path = path
+        self.table = table
+        place = f"{path.name} [{table}]" if table else path.name
+        super().__init__(f"{place}: {problem}")
+
+
+@dataclass(frozen=True)
+class Excess:
+    """One request beyond an envelope."""
+
+    asked: str
+    """What was asked for, e.g. `pulse amplitude`."""
+    value: float
+    """The value asked for, in `unit`."""
+    key: str
+    """Key of the envelope that forbids it."""
+    limit: float
+    """The envelope's limit, in `unit`."""
+    unit: str
+    """SI unit of both; empty for a count."""
+
+
+class EnvelopeError(LabctlError):
+    """A request exceeds the bench's envelope; nothing of it was sent.
+
+    Attributes
+    ----------
+    excess : Excess
+        What was asked, and the limit it breaks.
+    """
+
+    def __init__(self, where: str, excess: Excess) -> None:
+        self.excess = excess
+        unit = f" {excess.unit}" if excess.unit else ""
+        super().__init__(
+            f"{where} [envelope]: {excess.asked} {excess.value:.6g}{unit} "
+            f"exceeds {excess.key} = {excess.limit:.6g}{unit}"
+        )
+
+
+class StationError(LabctlError):
+    """A bench cannot serve a request; nothing of it was sent."""
+
+
+class RestError(StationError):
+    """Some of a bench could not be brought to rest, or not be seen there.
+
+    Attributes
+    ----------
+    faults : tuple of Exception
+        What went wrong, in the order met; everything else was still tried.
+    """
+
+    def __init__(self, bench: str, faults: Sequence[Exception]) -> None:
+        self.faults = tuple(faults)
+        told = "; ".join(f"{type(fault).__name__}: {fault}" for fault in faults)
+        super().__init__(f"{bench}: not known to be at rest: {told}")
+
+
+class InstrumentError(LabctlError):
+    """An instrument did not do as it was told.
+
+    Attributes
+    ----------
+    instrument : str
+        Name of the instrument.
+    """
+
+    def __init__(self, instrument: str, problem: str) -> None:
+        self.instrument = instrument
+        super().__init__(f"{instrument}: {problem}")
+
+
+class DialogueError(InstrumentError):
+    """An answer cannot be understood, or never came."""
+
+
+class RefusalError(InstrumentError):
+    """The instrument refused commands.
+
+    Attributes
+    ----------
+    errors : tuple of (int, str)
+        Numbers and texts of its error queue, oldest first.
+    """
+
+    def __init__(self, instrument: str, errors: Sequence[tuple[int, str]]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(instrument, "; ".join(f"{number}, {text}" for number, text in errors))
+
+
+class ReadBackError(InstrumentError):
+    """A setting that guards the chip reads back otherwise than it was set."""
+
+    def __init__(self, instrument: str, setting: str, asked: object, found: object) -> None:
+        self.setting = setting
+        self.asked = asked
+        self.found = found
+        super().__init__(instrument, f"{setting} was set to {asked} and reads back {found}")

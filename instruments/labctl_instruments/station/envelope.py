@@ -1,0 +1,109 @@
+"""The envelope: what no request, whoever makes it, may exceed on a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_instruments.errors import EnvelopeError, Excess
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Hard limits of a bench; a station checks them before it sends anything.
+
+    The energy of a pulse is judged at its worst: ``amplitude * current * width``, where `current`
+    is this envelope's own limit and not what a model of the cell would promise. Sweeps are held by
+    voltage, gate and compliance; the energy limit is about pulses.
+    """
+
+    voltage: float
+    """Highest magnitude on a bit line or source line, in V."""
+    gate_voltage: float
+    """Highest word-line voltage, in V."""
+    current: float
+    """Highest current of one line, in A: the highest compliance that may be asked for."""
+    energy: float
+    """Highest worst-case energy of one pulse in one cell, in J."""
+    pulses: int
+    """Most programming pulses one cell may receive (by its counter, where the bench has one)."""
+
+    def check_read(self, voltage: float, *, where: str) -> None:
+        """Refuse a read voltage, in V, beyond the envelope.
+
+        Raises
+        ------
+        EnvelopeError
+            If its magnitude exceeds `voltage`.
+        """
+        _refuse(where, self._beyond("read voltage", voltage, "voltage"))
+
+    def check_pulses(
+        self,
+        amplitudes: npt.ArrayLike,
+        widths: npt.ArrayLike,
+        gates: npt.ArrayLike,
+        *,
+        where: str,
+    ) -> None:
+        """Refuse pulses beyond the envelope.
+
+        Parameters
+        ----------
+        amplitudes, widths, gates : array_like of shape (n,) or scalar
+            Magnitudes in V, lengths in s and word-line voltages in V.
+        where : str
+            The bench file, for the message.
+
+        Raises
+        ------
+        EnvelopeError
+            If a voltage, a gate voltage or a worst-case energy is too high, or is no number.
+        """
+        energies = np.abs(amplitudes) * np.asarray(widths) * self.current
+        _refuse(where, self._beyond("pulse amplitude", amplitudes, "voltage"))
+        _refuse(where, self._beyond("gate voltage", gates, "gate_voltage"))
+        _refuse(where, self._beyond("worst-case pulse energy", energies, "energy"))
+
+    def check_sweep(
+        self, voltages: npt.ArrayLike, *, gate: float, compliance: float, where: str
+    ) -> None:
+        """Refuse a sweep whose voltages (V), gate (V) or compliance (A) exceed the envelope.
+
+        Raises
+        ------
+        EnvelopeError
+            If one of them is too high, or is no number.
+        """
+        _refuse(where, self._beyond("sweep voltage", voltages, "voltage"))
+        _refuse(where, self._beyond("gate voltage", gate, "gate_voltage"))
+        _refuse(where, self._beyond("compliance", compliance, "current"))
+
+    def check_counts(self, counts: npt.ArrayLike, *, where: str) -> None:
+        """Refuse pulses that would take a cell's total, shape (n,), beyond `pulses`.
+
+        Raises
+        ------
+        EnvelopeError
+            If a total is too high.
+        """
+        _refuse(where, self._beyond("pulses on one cell", counts, "pulses"))
+
+    def _beyond(self, asked: str, values: npt.ArrayLike, key: str) -> Iterator[Excess]:
+        limit = getattr(self, key)
+        magnitudes = np.abs(np.atleast_1d(np.asarray(values, dtype=np.float64)))
+        # Written as "not within", so that NaN is refused too; the hair is for sums of decimals.
+        outside = ~(magnitudes <= limit * (1 + 1e-12))
+        for value in magnitudes[outside][:1]:
+            yield Excess(asked, float(value), key, float(limit), _UNITS[key])
+
+
+_UNITS = {"voltage": "V", "gate_voltage": "V", "energy": "J", "current": "A", "pulses": ""}
+
+
+def _refuse(where: str, excesses: Iterator[Excess]) -> None:
+    for excess in excesses:
+        raise EnvelopeError(where, excess)
