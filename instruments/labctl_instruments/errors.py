@@ -5,6 +5,10 @@ LabctlError
 ├── EnvelopeError               a request that the bench's envelope forbids; nothing was sent
 ├── StationError                a request that this bench cannot serve; nothing was sent
 │   └── RestError               outputs or crosspoints that could not be proved to be at rest
+├── WireError                   bytes that are not the message they should be
+│   ├── BlockError              an IEEE 488.2 block that is not one, or is cut short
+│   └── BoardMessageError       a message of the array-test board that contradicts itself
+├── RackError                   a virtual bench that cannot be built, or lacks an instrument
 └── InstrumentError             an instrument that did not do as it was told
     ├── DialogueError           an answer that cannot be understood, or none
     ├── RefusalError            a command that the instrument put into its error queue
@@ -89,6 +93,22 @@ class RestError(StationError):
         self.faults = tuple(faults)
         told = "; ".join(f"{type(fault).__name__}: {fault}" for fault in faults)
         super().__init__(f"{bench}: not known to be at rest: {told}")
+
+
+class WireError(LabctlError, ValueError):
+    """Bytes on the wire are not the message they should be."""
+
+
+class BlockError(WireError):
+    """An IEEE 488.2 block is malformed or cut short."""
+
+
+class BoardMessageError(WireError):
+    """A message of the array-test board contradicts itself."""
+
+
+class RackError(LabctlError):
+    """A virtual bench cannot be built, or holds no such instrument."""
 
 
 class InstrumentError(LabctlError):

@@ -1,0 +1,1 @@
+"""Byte layouts that a driver and its virtual instrument share."""
