@@ -1,0 +1,41 @@
+"""`labctl bench`: bench files."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.output import json_option, say, table
+from labctl.errors import FailedError
+
+
+@click.group("bench")
+def command() -> None:
+    """Check a bench file and its instruments."""
+
+
+@command.command("check")
+@click.argument("bench")
+@click.option("--connect", is_flag=True, help="Also open each instrument and ask who it is.")
+@json_option
+def check(bench: str, connect: bool, as_json: bool) -> None:
+    """Validate the bench file BENCH (a shipped name or a path); drive nothing.
+
+    With --connect every instrument is opened and asked for its identity; outputs stay off.
+    """
+    from labctl.bench_check import check_bench
+
+    result = check_bench(bench, connect=connect)
+    listing = table("instrument", "driver", "address", "answers")
+    for each in result.instruments:
+        answer = each.identity or each.problem or ("not asked" if not connect else "")
+        listing.add_row(each.name, each.driver, each.address, answer)
+    verdict = "valid" if result.ok else "not all instruments answer as they should"
+    say(
+        as_json,
+        {"ok": result.ok, "bench": result.bench, "instruments": list(result.instruments)},
+        f"[bold]{result.bench}[/bold]: {verdict}",
+        listing,
+    )
+    if not result.ok:
+        problems = [f"{i.name}: {i.problem}" for i in result.instruments if i.problem]
+        raise FailedError(f"bench {result.bench}: {'; '.join(problems)}", said=True)

@@ -1,0 +1,59 @@
+"""`labctl chip`: chip files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labctl.cli.options import existing_file
+from labctl.cli.output import facts_table, json_option, say, table
+
+
+@click.group("chip")
+def command() -> None:
+    """Show a chip file, or compare two chips."""
+
+
+@command.command("show")
+@click.argument("file", type=existing_file)
+@json_option
+def show(file: Path, as_json: bool) -> None:
+    """Show the parameters of the chip FILE, how well they were fitted, and its stuck cells."""
+    from labctl.chips import describe
+
+    facts = describe(file)
+    listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
+    for each in facts.parameters:
+        listing.add_row(*each.cells())
+    say(
+        as_json,
+        {
+            "file": file,
+            "model": facts.model,
+            "parameters": list(facts.parameters),
+            "quality": facts.quality,
+            "cells": facts.cells,
+        },
+        f"[bold]{file}[/bold]: {facts.model}",
+        listing,
+        facts_table({**facts.quality, **facts.cells}),
+    )
+
+
+@command.command("compare")
+@click.argument("a", type=existing_file)
+@click.argument("b", type=existing_file)
+@json_option
+def compare(a: Path, b: Path, as_json: bool) -> None:
+    """Compare the statistics of two chips: KS distance of each, with its p-value.
+
+    A and B are run files of the same procedure, or chip files with cells.
+    """
+    from labctl.chips import compare as compare_chips
+
+    rows = compare_chips(a, b)
+    listing = table("statistic", "KS distance", "p", "n", "m")
+    for name, each in rows.items():
+        listing.add_row(name, f"{each.distance:.4f}", f"{each.p:.3g}", str(each.n), str(each.m))
+    say(as_json, {"a": a, "b": b, "ks": rows}, listing)

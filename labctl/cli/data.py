@@ -1,0 +1,92 @@
+"""`labctl data`: run files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labctl.cli.options import existing_file
+from labctl.cli.output import facts_table, json_option, say, table
+from labctl.configuration import load_configuration, refuse_existing
+from labctl.errors import FailedError
+
+
+@click.group("data")
+def command() -> None:
+    """List, show, validate, recover and export run files."""
+
+
+@command.command("list")
+@click.argument("folder", required=False, type=click.Path(exists=True, path_type=Path))
+@json_option
+def list_runs(folder: Path | None, as_json: bool) -> None:
+    """List the run files of FOLDER; by default your data folder."""
+    from labctl.run_files import find_runs
+
+    where = folder or load_configuration().data_folder
+    found = find_runs(where)
+    listing = table("file", "procedure", "status", "rows", "started", "chip")
+    for each in found:
+        listing.add_row(
+            each.file.name, each.procedure, each.status, str(each.rows), each.started, each.chip
+        )
+    say(as_json, {"folder": where, "runs": list(found)}, f"[bold]{where}[/bold]", listing)
+
+
+@command.command("show")
+@click.argument("file", type=existing_file)
+@json_option
+def show(file: Path, as_json: bool) -> None:
+    """Show what the run FILE holds: status, rows, parameters, columns, provenance."""
+    from labctl.run_files import describe_run
+
+    facts = describe_run(file)
+    say(as_json, facts, f"[bold]{file}[/bold]", facts_table(facts))
+
+
+@command.command("validate")
+@click.argument("files", nargs=-1, required=True, type=existing_file)
+@json_option
+def validate(files: tuple[Path, ...], as_json: bool) -> None:
+    """Check run FILES, each in a process of its own: whole, bounded, nothing hidden in them."""
+    from labctl_data.run_file import validate as validate_file
+
+    problems = {str(file): list(validate_file(file).problems) for file in files}
+    bad = {file: found for file, found in problems.items() if found}
+    lines = [f"{file}: {'; '.join(found) or 'ok'}" for file, found in problems.items()]
+    say(as_json, {"ok": not bad, "files": problems}, *lines)
+    if bad:
+        raise FailedError(f"{len(bad)} of {len(files)} files are not valid", said=True)
+
+
+@command.command("recover")
+@click.argument("files", nargs=-1, required=True, type=existing_file)
+@json_option
+def recover(files: tuple[Path, ...], as_json: bool) -> None:
+    """Make run FILES of killed programs whole: nothing flushed is lost, status `interrupted`."""
+    from labctl_data.run_file import recover as recover_file
+
+    reports = {str(file): recover_file(file) for file in files}
+    listing = table("file", "status", "rows")
+    for file, report in reports.items():
+        listing.add_row(file, report.status, str(report.rows))
+    say(as_json, {"files": reports}, listing)
+
+
+@command.command("export")
+@click.argument("file", type=existing_file)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The .csv to write; must not exist.",
+)
+@json_option
+def export(file: Path, output: Path, as_json: bool) -> None:
+    """Write the records of the run FILE as CSV, with a header of names and units."""
+    from labctl.run_files import export_csv
+
+    rows = export_csv(file, refuse_existing(output))
+    say(as_json, {"file": output, "rows": rows}, f"[bold]{output}[/bold]: {rows} rows")

@@ -1,0 +1,45 @@
+"""`labctl fit`: a device model from run files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from labctl.cli.options import existing_file, output_option
+from labctl.cli.output import facts_table, json_option, say, table
+
+
+@click.command("fit")
+@click.argument("files", nargs=-1, required=True, type=existing_file)
+@output_option
+@json_option
+def command(files: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
+    """Fit a device model to run FILES and write it as a chip file.
+
+    Each parameter comes with its uncertainty and whether these runs identify it at all.
+    The chip file goes behind a virtual bench by --chip.
+    """
+    from labctl.chip_fitting import fit_to_file
+    from labctl.configuration import output_path
+
+    path = output_path(output, "chip")
+    result = fit_to_file(files, path)
+    listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
+    for each in result.parameters:
+        if isinstance(each.value, float):
+            listing.add_row(
+                each.name,
+                f"{each.value:.4g}",
+                f"{each.uncertainty:.2g}" if each.uncertainty is not None else "",
+                each.unit,
+                "yes" if each.identifiable else "no",
+                each.source,
+            )
+    say(
+        as_json,
+        {"file": path, "parameters": list(result.parameters), "quality": result.quality},
+        f"[bold]{path}[/bold]",
+        listing,
+        facts_table(result.quality),
+    )

@@ -1,0 +1,107 @@
+"""What a verb says: one JSON object for programs, or text for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else."
+)
+
+
+def say(as_json: bool, facts: Mapping[str, object], *texts: RenderableType) -> None:
+    """Print `facts` as one JSON object, or `texts` for a person.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether a program asked.
+    facts : mapping
+        What was found; numpy values become numbers and lists, and what is not finite `null`.
+    *texts : rich renderables
+        The same for a person.
+    """
+    if as_json:
+        click.echo(json.dumps(plain(facts), allow_nan=False))
+        return
+    from rich.console import Console  # 60 ms that --help and --json do not need
+
+    console = Console(highlight=False, soft_wrap=True)
+    for text in texts:
+        console.print(text)
+
+
+def table(*headings: str) -> Any:  # noqa: ANN401  (a rich Table; rich is imported late)
+    """Return an empty table for people, with one column a heading."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in headings:
+        made.add_column(heading)
+    return made
+
+
+def facts_table(facts: Mapping[str, object]) -> Any:  # noqa: ANN401
+    """Return a table of names and values, for people."""
+    made = table("", "")
+    made.show_header = False
+    for name, value in facts.items():
+        made.add_row(str(name), _readable(value))
+    return made
+
+
+def _readable(value: object) -> str:
+    value = plain(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_readable(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
+    return str(value)
+
+
+def plain(value: object) -> Any:  # noqa: ANN401  (JSON is any of seven types)
+    """Return `value` as JSON types: numpy unpacked, paths as text, not-finite numbers None."""
+    for kind, unpack in _UNPACK:
+        if isinstance(value, kind):
+            return unpack(value)
+    return str(value)
+
+
+def _plain_dataclass(value: Any) -> Any:  # noqa: ANN401
+    return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+
+
+def _plain_object(value: object) -> Any:  # noqa: ANN401
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain_dataclass(value)
+    return str(value)
+
+
+_UNPACK: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((type(None), bool, str), lambda v: v),
+    (Enum, lambda v: plain(v.value)),
+    (int, int),
+    (float, lambda v: float(v) if math.isfinite(v) else None),
+    (np.generic, lambda v: plain(v.item())),
+    (np.ndarray, lambda v: plain(v.tolist())),
+    (bytes, lambda v: v.decode("utf-8", "replace")),
+    (Path, str),
+    (Mapping, lambda v: {str(k): plain(item) for k, item in v.items()}),
+    ((list, tuple, set, frozenset), lambda v: [plain(item) for item in v]),
+    (object, _plain_object),
+)
