@@ -1,0 +1,128 @@
+"""From the name or path of a bench to its validated file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from labctl_instruments.bench.schema import BenchFile, contradictions
+from labctl_instruments.errors import BenchError
+
+
+def shipped_benches() -> tuple[str, ...]:
+    """Return the names of the benches that come with labctl."""
+    return tuple(sorted(path.stem for path in _shipped_folder().glob("*.toml")))
+
+
+def find_bench(bench: str | Path) -> Path:
+    """Return the path of a bench file, given that path or the name of a shipped bench.
+
+    Raises
+    ------
+    BenchError
+        If there is no such file and no such name.
+    """
+    shipped = _shipped_folder() / f"{bench}.toml"
+    if isinstance(bench, str) and shipped.is_file():
+        return shipped
+    path = Path(bench)
+    if path.is_file():
+        return path.resolve()
+    names = ", ".join(shipped_benches())
+    raise BenchError(path, "", f"no such bench file, and no shipped bench; shipped are {names}")
+
+
+def load_bench(bench: str | Path) -> BenchFile:
+    """Read and validate a bench file.
+
+    Parameters
+    ----------
+    bench : str or Path
+        Name of a shipped bench, or path of a TOML file.
+
+    Returns
+    -------
+    BenchFile
+
+    Raises
+    ------
+    BenchError
+        If the file is missing, no TOML, or says something unknown or contradictory; the message
+        names the file, the table and the first thing that is wrong.
+    """
+    path = find_bench(bench)
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BenchError(path, "", f"cannot be read: {error}") from error
+    return parse_bench(document, path=path, text=text)
+
+
+def parse_bench(document: dict[str, Any], *, path: Path, text: str) -> BenchFile:
+    """Validate a bench file's parsed TOML; see `load_bench`."""
+    try:
+        bench = BenchFile.model_validate(_rooted(document, path.parent)).sourced(path, text)
+    except ValidationError as error:
+        details = error.errors()[0]
+        table, problem = _tell(details)
+        raise BenchError(path, table, problem) from error
+    for table, problem in contradictions(bench):
+        raise BenchError(path, table, problem)
+    return bench
+
+
+def _shipped_folder() -> Path:
+    return Path(str(resources.files("labctl_instruments") / "benches"))
+
+
+def _rooted(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the document with the paths of [virtual] counted from the bench file's folder."""
+    virtual = document.get("virtual")
+    if not isinstance(virtual, dict):
+        return document
+    rooted = dict(virtual)
+    if isinstance(virtual.get("file"), str):
+        rooted["file"] = folder / virtual["file"]
+    state = virtual.get("state")
+    if isinstance(state, str) and state not in ("formed", "fresh"):
+        rooted["state"] = str(folder / state)
+    return document | {"virtual": rooted}
+
+
+def _tell(details: ErrorDetails) -> tuple[str, str]:
+    """Return (table, problem) of one validation error."""
+    *tables, key = (str(part) for part in details["loc"] if part != "[key]")
+    table = ".".join(tables)
+    if details["type"] == "extra_forbidden":
+        return table, f"unknown key '{key}'{_alike(tables, key)}"
+    if details["type"] == "missing":
+        return table, f"key '{key}' is missing"
+    message = details["msg"][0].lower() + details["msg"][1:]
+    return table, f"{key} = {details['input']!r}: {message}"
+
+
+def _alike(tables: list[str], key: str) -> str:
+    model: type[BaseModel] | None = BenchFile
+    for table in tables:
+        model = _table_model(model, table)
+    known = list(model.model_fields) if model is not None else []
+    close = difflib.get_close_matches(key, known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else f"; known are {', '.join(known)}"
+
+
+def _table_model(model: type[BaseModel] | None, table: str) -> type[BaseModel] | None:
+    """Return the model of a table within `model`; the instruments' tables are all of one kind."""
+    if model is None or table not in model.model_fields:
+        return model
+    annotation: Any = model.model_fields[table].annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

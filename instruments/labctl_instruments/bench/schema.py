@@ -1,0 +1,307 @@
+"""The bench file: what it may say, and what it must not contradict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from labctl_data.cells import Geometry
+from labctl_instruments.bench.wiring import Wiring, parse_lines, parse_rows
+from labctl_instruments.station.envelope import Envelope
+from labctl_instruments.station.protocol import ChipIdentity
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
+
+DRIVERS = (
+    "array-test-board",
+    "bench-clock",
+    "keithley-2450",
+    "keithley-707b",
+    "keysight-81160a",
+)
+Role = Literal["board", "clock", "bit-line", "source-line", "word-line", "pulser", "matrix"]
+
+ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
+    "board": ("board",),
+    "smu": ("bit-line", "source-line", "word-line", "pulser", "matrix"),
+}
+"""Roles that a kind of bench must fill; `matrix` may be filled more than once, `clock` may be."""
+DRIVER_OF_A_ROLE: Mapping[str, str] = {
+    "board": "array-test-board",
+    "clock": "bench-clock",
+    "bit-line": "keithley-2450",
+    "source-line": "keithley-2450",
+    "word-line": "keithley-2450",
+    "pulser": "keysight-81160a",
+    "matrix": "keithley-707b",
+}
+
+
+class Table(BaseModel):
+    """A table of a bench file: no key beyond those named, no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class IdentityTable(Table):
+    """Which chip lies on the bench."""
+
+    wafer: str
+    """Wafer the chip was cut from."""
+    die: str
+    """Die on the wafer."""
+    chip: str
+    """Serial number or nickname of the chip."""
+    pads: dict[str, int] = {}
+    """Pad number of each line that is bonded, by the line's name; for people, not for programs."""
+
+    def identity(self) -> ChipIdentity:
+        """Return the identity without its pads."""
+        return ChipIdentity(self.wafer, self.die, self.chip)
+
+
+class GeometryTable(Table):
+    """Size of the chip."""
+
+    pes: Count
+    """Processing elements (arrays)."""
+    rows: Count
+    """Rows of one array: source lines and word lines."""
+    columns: Count
+    """Columns of one array: bit lines."""
+
+    def geometry(self) -> Geometry:
+        """Return the size of the chip."""
+        return Geometry(self.pes, self.rows, self.columns)
+
+
+class EnvelopeTable(Table):
+    """Limits that no request can exceed."""
+
+    voltage: Positive
+    """Highest magnitude on a bit line or source line, in V."""
+    gate_voltage: Positive
+    """Highest word-line voltage, in V."""
+    current: Positive
+    """Highest current of one line, in A."""
+    energy: Positive
+    """Highest worst-case energy of one pulse in one cell, in J."""
+    pulses: Count
+    """Most programming pulses one cell may receive."""
+
+    def envelope(self) -> Envelope:
+        """Return the limits."""
+        return Envelope(**self.model_dump())
+
+
+class InstrumentTable(Table):
+    """One instrument on the bench."""
+
+    driver: Literal[DRIVERS]  # type: ignore[valid-type]  # a tuple of literals is one to pydantic
+    """Name of the driver."""
+    address: str = Field(min_length=1)
+    """VISA resource string."""
+    role: Role
+    """What the station uses it for."""
+
+
+class MeasurementTable(Table):
+    """How the station measures, where a procedure does not say."""
+
+    read_gate: Positive = 3.0
+    """Word-line voltage that turns a row on for reading, in V (SMU bench)."""
+    nplc: Positive = 1.0
+    """Integration of one reading, in power-line cycles (SMU bench)."""
+    sweep_dwell: Positive = 1e-3
+    """Time at each point of a sweep, in s (board bench)."""
+
+
+class VirtualTable(Table):
+    """The simulated chip of a virtual bench."""
+
+    preset: Literal["yao", "yao-quiet"] | None = None
+    """Name of a shipped device model; either this or `file`."""
+    file: Path | None = Field(default=None, strict=False)
+    """A chip file; relative to the bench file's folder."""
+    seed: int = Field(default=1, ge=0)
+    """Seed of the chip; `--seed` overrules it."""
+    state: str = "formed"
+    """`formed`, `fresh`, or the path of a state file (loaded if there, saved at the end)."""
+    stuck: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Fraction of cells that are stuck."""
+    noise: bool = True
+    """False: reads and conversions without noise."""
+    spread: bool = True
+    """False: all cells alike, and every pulse its mean step."""
+    clock: Literal["jump", "real"] = "jump"
+    """`jump`: bench time passes at once; `real`: it passes with the wall's."""
+
+
+class BenchFile(Table):
+    """A whole bench file, validated."""
+
+    kind: Literal["board", "smu"]
+    """Array-test board, or SMUs behind a switch matrix."""
+    description: str = ""
+    """For people."""
+    identity: IdentityTable
+    geometry: GeometryTable
+    envelope: EnvelopeTable
+    instruments: dict[str, InstrumentTable]
+    """The instruments, by the names that other tables use."""
+    lines: dict[str, str] = {}
+    """SMU bench: `"WL[0:72]" = "matrix1:1-72"`, ranges of lines on ranges of columns."""
+    rows: dict[str, str] = {}
+    """SMU bench: what hangs on rows A to H: `ground`, an instrument, or `pulser:1`."""
+    measurement: MeasurementTable = MeasurementTable()
+    virtual: VirtualTable | None = None
+    """The simulated chip; absent on a real bench."""
+
+    _path: Path = PrivateAttr(default=Path("bench.toml"))
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def path(self) -> Path:
+        """The file it was read from."""
+        return self._path
+
+    @property
+    def text(self) -> str:
+        """TOML source of the file."""
+        return self._text
+
+    @property
+    def name(self) -> str:
+        """Name of the bench: that of its file."""
+        return self._path.stem
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """The cabling of an SMU bench; empty on a board bench."""
+        return Wiring(parse_lines(self.lines), parse_rows(self.rows))
+
+    def with_role(self, role: str) -> dict[str, InstrumentTable]:
+        """Return the instruments that fill `role`, by name, in the file's order."""
+        return {name: table for name, table in self.instruments.items() if table.role == role}
+
+    def sourced(self, path: Path, text: str) -> BenchFile:
+        """Remember where the file was read from, and return it."""
+        self._path = path
+        self._text = text
+        return self
+
+
+def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    """Yield (table, problem) for each thing a bench file says that cannot be so."""
+    yield from _addresses(bench)
+    yield from _roles(bench)
+    yield from _chip_source(bench)
+    if bench.kind == "smu":
+        yield from _rows(bench)
+        yield from _lines(bench)
+    else:
+        for table in ("lines", "rows"):
+            if getattr(bench, table):
+                yield table, "a board bench has no matrix: the board drives its lines itself"
+
+
+_NAME = re.compile(r"[A-Za-z][\w-]*")
+
+
+def _addresses(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    users: dict[str, str] = {}
+    for name, table in bench.instruments.items():
+        if not _NAME.fullmatch(name) or name == "ground":
+            yield f"instruments.{name}", "a name is letters, digits, - and _, and not 'ground'"
+        key = table.address.upper()
+        if key in users:
+            other = f"[instruments.{users[key]}]"
+            yield f"instruments.{name}", f"address '{table.address}' is also used by {other}"
+        users.setdefault(key, name)
+
+
+def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    needed = ROLES_OF_A_KIND[bench.kind]
+    for name, table in bench.instruments.items():
+        place = f"instruments.{name}"
+        if table.role not in (*needed, "clock"):
+            yield place, f"role '{table.role}' is not one of a bench of kind '{bench.kind}'"
+        if table.driver != DRIVER_OF_A_ROLE[table.role]:
+            wanted = DRIVER_OF_A_ROLE[table.role]
+            yield place, f"role '{table.role}' needs driver '{wanted}', found '{table.driver}'"
+    for role in (*needed, "clock"):
+        names = list(bench.with_role(role))
+        if not names and role != "clock":
+            yield "instruments", f"no instrument has role '{role}'"
+        if len(names) > 1 and role != "matrix":
+            yield (
+                f"instruments.{names[1]}",
+                f"role '{role}' is also that of [instruments.{names[0]}]",
+            )
+
+
+def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    virtual = bench.virtual
+    if virtual is None:
+        return
+    if (virtual.preset is None) == (virtual.file is None):
+        yield (
+            "virtual",
+            "expected either 'preset' or 'file', found "
+            + ("neither" if virtual.preset is None else "both"),
+        )
+    if not bench.with_role("clock"):
+        yield "instruments", "a bench with [virtual] needs an instrument with role 'clock'"
+
+
+def _rows(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    try:
+        rows = parse_rows(bench.rows)
+    except ValueError as error:
+        yield "rows", str(error)
+        return
+    hung = {terminal.instrument for terminal in rows.values()}
+    for name in hung - {"ground"} - bench.instruments.keys():
+        yield "rows", f"'{name}' is no instrument of this bench"
+    if "ground" not in hung:
+        yield "rows", "no row is 'ground': unselected lines have nowhere to go"
+    for role in ("bit-line", "source-line", "word-line", "pulser"):
+        for name in bench.with_role(role).keys() - hung:
+            yield "rows", f"'{name}' (role '{role}') hangs on no row"
+
+
+def _lines(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    try:
+        columns = parse_lines(bench.lines)
+    except ValueError as error:
+        yield "lines", str(error)
+        return
+    for matrix in sorted({column.matrix for column in columns.values()}):
+        if matrix not in bench.with_role("matrix"):
+            yield "lines", f"'{matrix}' is no instrument with role 'matrix'"
+    geometry = bench.geometry.geometry()
+    expected = {
+        "BL": geometry.pes * geometry.columns,
+        "SL": geometry.n_lines,
+        "WL": geometry.n_lines,
+    }
+    for kind, count in expected.items():
+        found = {line.number for line in columns if line.kind == kind}
+        if found != set(range(count)):
+            yield (
+                "lines",
+                f"{kind}: the geometry has lines 0 to {count - 1}, {_differ(found, count)}",
+            )
+
+
+def _differ(found: set[int], count: int) -> str:
+    missing, extra = set(range(count)) - found, found - set(range(count))
+    if missing:
+        return f"{len(missing)} of them on no column, the first {min(missing)}"
+    return f"{len(extra)} more are named, the first {min(extra)}"
