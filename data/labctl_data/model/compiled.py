@@ -1,0 +1,21 @@
+"""How equations are compiled: numba, cached on disk, free of the interpreter lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function` at its first call; division by zero gives inf, indices are not checked.
+
+    No `parallel=True`: threads are the caller's, who splits the work so that the answer does not
+    depend on their number.
+    """
+    dispatcher: Callable[P, R] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return dispatcher

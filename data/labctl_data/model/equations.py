@@ -1,0 +1,165 @@
+"""The equations of the soft-bound model, one cell at a time: the one text of them.
+
+Every function takes the packed parameters `p` (``model.packed()[0]``) first, is compiled, and
+inlines into the loops of the simulated chip and of `labctl_data.model.vectors`. Conductances in S,
+voltages in V (amplitudes are magnitudes), times in s. `kind` is an integer of `PulseKind`. Sources
+are given by letter in the README of this folder.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from labctl_data.model.compiled import compiled
+from labctl_data.model.parameter import FloatArray
+from labctl_data.model.soft_bound import TABLE_BINS
+
+SET = 0
+READ_VOLTAGE = 0.2
+"""Voltage at which conductances are stated, in V."""
+SPREAD_LIMIT = 4.0
+"""Reference pulses beyond which the noise of one long pulse no longer grows."""
+MOST_STEPS = 64
+"""Most Euler steps of one pulse."""
+NODE_SPACING = 0.5
+"""Distance of the nodes of relaxation walks, in decades."""
+
+Packed = Any
+"""One record of `SoftBoundModel.packed`; its fields are the model's parameters."""
+
+
+@compiled
+def table_at(p: Packed, table: FloatArray, g: float) -> float:
+    """Interpolate a table of the model between bin centres; ends are held."""
+    x = (g - p.window_low) / (p.window_high - p.window_low) * TABLE_BINS - 0.5
+    if x <= 0.0:
+        return float(table[0])
+    if x >= TABLE_BINS - 1.0:
+        return float(table[TABLE_BINS - 1])
+    left = int(x)
+    return float(table[left] + (x - left) * (table[left + 1] - table[left]))
+
+
+@compiled
+def step(p: Packed, kind: int, g: float) -> float:
+    """Return the mean step of a reference pulse at g, in S."""
+    if kind == SET:
+        return table_at(p, p.set_step, g)
+    return table_at(p, p.reset_step, g)
+
+
+@compiled
+def spread(p: Packed, kind: int, g: float) -> float:
+    """Return the standard deviation of that step, in S."""
+    if kind == SET:
+        return table_at(p, p.set_sigma, g)
+    return table_at(p, p.reset_sigma, g)
+
+
+@compiled
+def upper_bound(p: Packed, gate: float) -> float:
+    """Return the conductance a SET at this gate stops at: min(Gmax, s_p (V_WL - V_tp))."""
+    return float(min(p.bound_high, p.gate_slope * max(gate - p.gate_threshold, 0.0)))
+
+
+@compiled
+def effective_amplitude(p: Packed, kind: int, amplitude: float, gate: float) -> float:
+    """Return the voltage that reaches the cell.
+
+    In RESET the transistor is a source follower: the cell sees at most V_WL - V_tp.
+    """
+    overdrive = gate - p.gate_threshold
+    if overdrive <= 0.0:
+        return 0.0
+    return amplitude if kind == SET else min(amplitude, overdrive)
+
+
+@compiled
+def lower_bound(p: Packed, amplitude: float) -> float:
+    """Return the conductance a RESET of this effective amplitude stops at."""
+    return float(p.bound_low * math.exp((p.reset_voltage - amplitude) / p.bound_low_slope))
+
+
+@compiled
+def pulse_bounds(p: Packed, kind: int, amplitude: float, gate: float) -> tuple[float, float]:
+    """Return the conductances between which a pulse of this effective amplitude leaves a cell."""
+    if kind == SET:
+        return float(p.bound_low), upper_bound(p, gate)
+    return lower_bound(p, amplitude), float(p.bound_high)
+
+
+@compiled
+def strength(p: Packed, kind: int, amplitude: float, width: float) -> float:
+    """Return how many reference pulses a pulse of this effective amplitude and width equals.
+
+    rho = exp((V - V_ref) / v) (tau / tau_ref)^beta, the mean of the lognormal over cycles.
+    """
+    if amplitude <= 0.0 or width <= 0.0:
+        return 0.0
+    if kind == SET:
+        exponent = (amplitude - p.set_voltage) / p.set_slope
+    else:
+        exponent = (amplitude - p.reset_voltage) / p.reset_slope
+    return math.exp(exponent + p.width_exponent * math.log(width / p.pulse_width))
+
+
+@compiled
+def moved(p: Packed, kind: int, g: float, rho: float) -> float:
+    """Return g after the mean motion of rho reference pulses, before any bound.
+
+    One Euler step a reference pulse (at most `MOST_STEPS`), so that rho = n is n pulses.
+    """
+    steps = min(max(int(rho + 0.5), 1), MOST_STEPS)
+    for _ in range(steps):
+        g += rho / steps * step(p, kind, g)
+    return g
+
+
+@compiled
+def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
+    """Return the standard deviation of a pulse: variance rho sigma^2, up to `SPREAD_LIMIT`."""
+    return spread(p, kind, g) * math.sqrt(min(rho, SPREAD_LIMIT))
+
+
+@compiled
+def decades(p: Packed, elapsed: float) -> float:
+    """Return l = log10(1 + t / t0), the clock of relaxation."""
+    return math.log10(1.0 + max(elapsed, 0.0) / p.relaxation_time)
+
+
+@compiled
+def disturb_decades(p: Packed, reads: float) -> float:
+    """Return log10(1 + N / N0), the clock of read disturb; N counts reads at 0.2 V."""
+    return math.log10(1.0 + reads / p.disturb_count)
+
+
+@compiled
+def disturb_rate(p: Packed, voltage: float) -> float:
+    """Return how many reads at 0.2 V one read at `voltage` equals."""
+    return math.exp((abs(voltage) - READ_VOLTAGE) / p.disturb_slope)
+
+
+@compiled
+def current(p: Packed, g: float, voltage: float) -> float:
+    """Return the cell's current, g 0.2 V sinh(bV) / sinh(b 0.2 V), in A; odd in the voltage."""
+    b = p.curvature
+    if b <= 0.0:
+        return g * voltage
+    return float(g * READ_VOLTAGE * math.sinh(b * voltage) / math.sinh(b * READ_VOLTAGE))
+
+
+@compiled
+def voltage_at(p: Packed, g: float, amperes: float) -> float:
+    """Return the voltage at which the cell carries this current: the inverse of `current`."""
+    b = p.curvature
+    if b <= 0.0:
+        return amperes / g
+    return float(math.asinh(amperes * math.sinh(b * READ_VOLTAGE) / (g * READ_VOLTAGE)) / b)
+
+
+@compiled
+def saturation_current(p: Packed, gate: float) -> float:
+    """Return the most current the access transistor lets through at this gate, in A."""
+    overdrive = max(gate - p.gate_threshold, 0.0)
+    return float(p.gate_slope * overdrive * p.saturation_voltage)
