@@ -1,0 +1,216 @@
+"""Multiply vectors with pairs of source lines, and compare with the conductances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Cells
+from labctl_data.mac_plan import MacPlan
+from labctl_data.run_file import Column
+from labctl_instruments.station import FloatArray
+from labctl_procedures.errors import ParameterError
+from labctl_procedures.parameters import CountParameter, QuantityParameter
+from labctl_procedures.prepared import PreparedProcedure
+from labctl_procedures.procedure import ADDRESS, TIME, Rows
+
+BATCH = 64
+"""Vectors in one message: a point of the plan."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some of the vectors."""
+
+    start: int
+    """Number of the first."""
+    stop: int
+    """Number after the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A rectangle of cells in one PE, its rows taken two by two."""
+
+    pe: int
+    """The PE."""
+    rows: npt.NDArray[np.int64]
+    """Rows, shape (n_lines,); each even place is the plus line of the next one."""
+    columns: npt.NDArray[np.int64]
+    """Columns, shape (n_inputs,)."""
+
+    @classmethod
+    def of(cls, cells: Cells) -> Region:
+        """Return the rectangle that `cells` fill.
+
+        Raises
+        ------
+        ParameterError
+            If they fill none in one PE, or its rows cannot be paired.
+        """
+        pes, rows, columns = (np.unique(part) for part in cells.addresses.T)
+        if len(pes) != 1 or len(cells) != len(rows) * len(columns) or len(rows) % 2:
+            raise ParameterError(
+                f"DifferentialMAC: parameter 'cells': asked for a full rectangle of one PE with an "
+                f"even number of rows, found {len(cells)} cells in {len(pes)} PE, {len(rows)} rows "
+                f"and {len(columns)} columns"
+            )
+        return cls(int(pes[0]), rows, columns)
+
+    @property
+    def cells(self) -> Cells:
+        """All cells, rows before columns."""
+        mesh = np.meshgrid([self.pe], self.rows, self.columns, indexing="ij")
+        return Cells.of(np.stack(mesh, axis=-1))
+
+
+class DifferentialMAC(PreparedProcedure[Batch]):
+    """Multiply random 8-bit vectors with pairs of source lines on the array.
+
+    `measured` are the integers the bench returns; `expected` is what the conductances read before
+    would give without quantisation, in the same units; `reference` is the same with the ADC's
+    rounding. Writing to levels first is optional: by default the cells are taken as found.
+    """
+
+    COLUMNS = (
+        TIME,
+        *ADDRESS,
+        Column.from_pymeasure("Minus row", "i2"),
+        Column.from_pymeasure("Vector", "u4"),
+        Column.from_pymeasure("Measured", "i4"),
+        Column.from_pymeasure("Reference", "i4"),
+        Column.from_pymeasure("Expected"),
+    )
+    """`row` is the plus line of the pair, `column` is -1: all columns take part."""
+
+    levels = CountParameter(
+        "Levels",
+        default=0,
+        minimum=0,
+        maximum=256,
+        description="Levels written first, as many cells each as can be; 0: as found",
+    )
+    vectors = CountParameter(
+        "Vectors", default=100, minimum=1, maximum=1_000_000, description="Random input vectors"
+    )
+    adc_bits = CountParameter("ADC bits", default=8, minimum=1, maximum=16, description="Of a line")
+    full_scale = QuantityParameter(
+        "ADC full scale",
+        units="A",
+        default=0.0,
+        minimum=0.0,
+        maximum=1e-2,
+        description="Current of the highest code; 0: that of the fullest line with all inputs on",
+    )
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self._conductances = np.empty((0, 0))
+        self._errors: list[FloatArray] = []
+        self._plan: MacPlan | None = None
+        self._saturated = 0
+
+    def check(self) -> None:
+        """Refuse cells that are no rectangle of paired rows; see also `ChipProcedure.check`."""
+        Region.of(self.cells)
+        super().check()
+
+    def startup(self) -> None:
+        """Write the cells if asked, read them, and lay out the plan."""
+        super().startup()
+        region = Region.of(self.cells)
+        cells = region.cells
+        found = np.concatenate(
+            [
+                self.station.read(block, self.voltage, self.averages)
+                for block in cells.blocks(self.station.parallel_cells)
+            ]
+        )
+        self._conductances = found.reshape(len(region.rows), len(region.columns))
+        self._traces.append(found)
+        self.snapshot("conductance", cells, found)
+        self._plan = self.plan(region)
+        self._saturated = self.station.saturated
+
+    def plan(self, region: Region) -> MacPlan:
+        """Return the sum plan: one block, its lines paired two by two."""
+        lines = np.arange(len(region.rows))
+        fullest = float(self._conductances.sum(axis=1).max()) * self.voltage
+        return MacPlan(
+            columns=region.columns[np.newaxis],
+            outputs=(lines // 2)[np.newaxis],
+            signs=np.where(lines % 2, -1, 1)[np.newaxis],
+            adc_full_scale=self.full_scale or fullest,
+            adc_bits=self.adc_bits,
+            read_voltage=self.voltage,
+        )
+
+    def points(self) -> Iterator[Batch]:
+        """Yield the vectors in batches that one message carries."""
+        for start in range(0, self.vectors, BATCH):
+            yield Batch(start, min(start + BATCH, self.vectors))
+
+    def inputs(self) -> npt.NDArray[np.uint8]:
+        """Return all input vectors, shape (vectors, n_inputs): the seed gives them."""
+        rng = np.random.default_rng([self.seed, 1])
+        width = len(Region.of(self.cells).columns)
+        return rng.integers(0, 256, (self.vectors, width), dtype=np.uint8)
+
+    def measure(self, point: Batch) -> Rows:
+        """Multiply one batch of vectors, and compute what they should have given."""
+        region, plan = Region.of(self.cells), self._laid_out()
+        vectors = self.inputs()[point.start : point.stop]
+        lines = (region.pe * self.station.geometry.rows + region.rows)[np.newaxis]
+        measured = self.station.mac(vectors, lines, plan)
+        expected, reference = self._compute(vectors, plan)
+        self._errors.append((measured - expected).ravel())
+        n, pairs = measured.shape
+        return {
+            "PE": region.pe,
+            "Row": np.tile(region.rows[0::2], n),
+            "Column": -1,
+            "Minus row": np.tile(region.rows[1::2], n),
+            "Vector": np.repeat(np.arange(point.start, point.stop), pairs),
+            "Measured": measured.ravel(),
+            "Reference": reference.ravel(),
+            "Expected": expected.ravel(),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the error of the sums: in ADC steps, and as part of the range of a pair."""
+        if not self._errors:
+            return {"vectors": 0}
+        plan, errors = self._laid_out(), np.concatenate(self._errors)
+        span = (2**plan.adc_bits - 1) * (2**plan.input_bits - 1)
+        pairs = len(self._conductances) // 2
+        return {
+            "vectors": len(errors) // pairs,
+            "pairs": pairs,
+            "lsb": plan.lsb,
+            "error_mean": float(errors.mean()),
+            "error_std": float(errors.std()),
+            "error_std_relative": float(errors.std() / span),
+            "saturated": self.station.saturated - self._saturated,
+        }
+
+    def _compute(
+        self, vectors: npt.NDArray[np.uint8], plan: MacPlan
+    ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """Return the sums (n, pairs) the conductances give: exact, and in the ADC's steps."""
+        steps = self._conductances.T * (plan.read_voltage / plan.lsb)
+        lines = vectors @ steps
+        codes = np.zeros(lines.shape, np.int64)
+        for bit in range(plan.input_bits):
+            sums = ((vectors >> bit) & 1) @ steps
+            code = np.clip(np.floor(sums + 0.5), 0, 2**plan.adc_bits - 1)
+            codes += code.astype(np.int64) << bit
+        return lines[:, 0::2] - lines[:, 1::2], codes[:, 0::2] - codes[:, 1::2]
+
+    def _laid_out(self) -> MacPlan:
+        if self._plan is None:
+            raise ParameterError("DifferentialMAC: measured before it was started")
+        return self._plan

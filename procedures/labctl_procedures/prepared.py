@@ -1,0 +1,184 @@
+"""A procedure that first writes its cells to levels, and then watches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from labctl_data.cells import Cells
+from labctl_data.run_file import Column
+from labctl_instruments.station import FloatArray
+from labctl_procedures.closed_loop import (
+    Outcome,
+    WriteSettings,
+    assign_levels,
+    level_conductances,
+    write_cells,
+)
+from labctl_procedures.parameters import CellsParameter, CountParameter, QuantityParameter
+from labctl_procedures.procedure import (
+    ADDRESS,
+    TIME,
+    ChipProcedure,
+    Demand,
+    Rows,
+    address_columns,
+    read_in_blocks,
+)
+
+P = TypeVar("P")
+
+WATCHED = (
+    TIME,
+    *ADDRESS,
+    Column.from_pymeasure("Target (S)"),
+    Column.from_pymeasure("Elapsed (s)"),
+    Column.from_pymeasure("Reads", "u8"),
+    Column.from_pymeasure("Conductance (S)"),
+    Column.from_pymeasure("Averages", "u2"),
+)
+"""Columns of a procedure that watches cells. `elapsed` is the bench time since the verify read that
+followed the cell's own last pulse (since the start where the cells were left as found); `reads`
+counts the stress reads the cell has had in this run; `target` is NaN where none was written."""
+
+
+class PreparedProcedure(ChipProcedure[P]):
+    """Write cells to levels (or leave them as found), then watch them at the points."""
+
+    COLUMNS = WATCHED
+    MAPS = (Column("conductance", "S", "Conductance"),)
+
+    cells = CellsParameter("Cells", default="0/:/:", description="Cells to watch")
+    levels = CountParameter(
+        "Levels",
+        default=8,
+        minimum=0,
+        maximum=256,
+        description="Levels written first, as many cells each as can be; 0: as found",
+    )
+    g_min = QuantityParameter(
+        "Lowest level", units="S", default=2e-6, minimum=0.0, maximum=1e-3, description="Level 0"
+    )
+    g_max = QuantityParameter(
+        "Highest level", units="S", default=20e-6, minimum=0.0, maximum=1e-3, description="Top"
+    )
+    window = QuantityParameter(
+        "Verify window",
+        units="S",
+        default=0.1e-6,
+        minimum=1e-9,
+        maximum=1e-4,
+        description="A verify read within +- this of the target ends the write",
+    )
+    limit = CountParameter(
+        "Pulse limit", default=1000, minimum=1, maximum=100_000, description="Most pulses a cell"
+    )
+    voltage = QuantityParameter(
+        "Read voltage", units="V", default=0.2, minimum=0.01, maximum=0.5, description="On the BL"
+    )
+    averages = CountParameter(
+        "Averages", default=16, minimum=1, maximum=4096, description="Conversions a read"
+    )
+    seed = CountParameter(
+        "Seed", default=0, minimum=0, maximum=2**31, description="Of the assignment of levels"
+    )
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.reads_done = 0
+        self.started = 0.0
+        """Bench time at which watching began, in s."""
+        self._since = np.empty(0)
+        self._targets = np.empty(0)
+        self._failed = 0
+        self._traces: list[FloatArray] = []
+
+    @property
+    def settings(self) -> WriteSettings:
+        """How the cells are written."""
+        return WriteSettings(window=self.window, limit=self.limit, voltage=self.voltage)
+
+    def demand(self) -> Demand:
+        """Return the most that one cell will see."""
+        if not self.levels:
+            return Demand(read_voltage=self.voltage)
+        pulses = (self.settings.set_pulse, self.settings.reset_pulse)
+        return Demand(self.voltage, pulses=pulses, pulses_per_cell=self.limit)
+
+    def startup(self) -> None:
+        """Write the cells to their levels, in an order that the seed gives."""
+        n = len(self.cells)
+        self._since = np.full(n, self.station.now())
+        self._targets = np.full(n, np.nan)
+        if self.levels:
+            self._prepare(n)
+        self.started = self.station.now()
+
+    def look(self) -> Iterator[Rows]:
+        """Read every cell, in blocks; map the chip when all are read."""
+        start, found = 0, np.empty(len(self.cells))
+        for block, g in read_in_blocks(self.station, self.cells, self.voltage, self.averages):
+            at = slice(start, start + len(block))
+            found[at], start = g, at.stop
+            now = self.station.now()
+            yield self._rows(block, at, now, g)
+        self._traces.append(found)
+        self.snapshot("conductance", self.cells, found)
+
+    def summary(self) -> dict[str, Any]:
+        """Return how far each level's mean and spread moved from the first look to the last."""
+        if not self._traces:
+            return {"cells": 0}
+        first, last = self._traces[0], self._traces[-1]
+        drift = last - first
+        return {
+            "cells": len(self.cells),
+            "not_written": self._failed,
+            "drift_mean": float(drift.mean()),
+            "drift_std": float(drift.std()),
+            "levels": [
+                {
+                    "target": float(target),
+                    "cells": int(at.sum()),
+                    "first_mean": float(first[at].mean()),
+                    "first_std": float(first[at].std()),
+                    "last_mean": float(last[at].mean()),
+                    "last_std": float(last[at].std()),
+                }
+                for target, at in self._groups()
+            ],
+        }
+
+    def _prepare(self, n: int) -> None:
+        levels = assign_levels(n, self.levels, np.random.default_rng(self.seed))
+        self._targets = level_conductances(self.levels, self.g_min, self.g_max)[levels]
+        result = write_cells(
+            self.station,
+            self.cells,
+            self._targets,
+            self.settings,
+            should_stop=self.should_stop,
+        )
+        written = ~np.isnan(result.finished)
+        self._since[written] = result.finished[written]
+        self._failed = int(np.sum(result.outcome != Outcome.CONVERGED))
+
+    def _rows(self, block: Cells, at: slice, now: float, conductances: FloatArray) -> Rows:
+        return {
+            "Time (s)": now,
+            **address_columns(block),
+            "Target (S)": self._targets[at],
+            "Elapsed (s)": now - self._since[at],
+            "Reads": self.reads_done,
+            "Conductance (S)": conductances,
+            "Averages": self.averages,
+        }
+
+    def _groups(self) -> Iterator[tuple[float, np.ndarray[Any, Any]]]:
+        if not self.levels:
+            yield float("nan"), np.ones(len(self.cells), bool)
+            return
+        for target in np.unique(self._targets):
+            yield float(target), self._targets == target

@@ -1,0 +1,113 @@
+"""What a write came to: convergence, closeness, pulses a level, and the cells that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labctl_data.cells import Cells
+from labctl_instruments.station import FloatArray
+from labctl_procedures.closed_loop import Outcome, WriteResult
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """One block of cells that was written."""
+
+    cells: Cells
+    """The n cells."""
+    targets: FloatArray
+    """Conductances wanted, shape (n,), in S."""
+    result: WriteResult
+    """What became of them."""
+
+
+def summarise(
+    written: Sequence[Written],
+    maps: Sequence[tuple[float, FloatArray]],
+    cells: Cells,
+    targets: FloatArray,
+    pitch: float,
+) -> dict[str, Any]:
+    """Return the summary of a run of `WriteVerify`.
+
+    Parameters
+    ----------
+    written : sequence of Written
+        The blocks that were written.
+    maps : sequence of (float, ndarray of shape (n,))
+        Wait after the last write in s, and the conductances found then in S.
+    cells : Cells
+        The n cells of the run.
+    targets : ndarray of shape (passes, n)
+        Conductances wanted, in S; the maps are held against the last pass.
+    pitch : float
+        Distance of two levels, in S.
+
+    Returns
+    -------
+    dict
+        Fractions of the cells asked for (a cell that was stopped or failed counts as outside),
+        pulses, and the failed cells with the reason.
+    """
+    if not written:
+        return {"cells": 0}
+    wanted = np.concatenate([block.targets for block in written])
+    outcome = np.concatenate([block.result.outcome for block in written])
+    fresh = np.concatenate([block.result.fresh for block in written])
+    pulses = np.concatenate([block.result.pulses for block in written])
+    return {
+        "cells": len(wanted),
+        "converged": float(np.mean(outcome == Outcome.CONVERGED)),
+        "within_half_pitch_fresh": _within(fresh, wanted, pitch),
+        "within_half_pitch_map": [
+            {"after": after, "fraction": _within(found, targets[-1], pitch)}
+            for after, found in maps
+        ],
+        "pitch": pitch,
+        "pulses_mean": float(pulses.mean()),
+        "pulses_max": int(pulses.max()),
+        "levels": _levels(wanted, pulses, outcome, fresh),
+        "failed": [fault for block in written for fault in _faults(block)],
+    }
+
+
+def _within(found: FloatArray, wanted: FloatArray, pitch: float) -> float:
+    return float(np.mean(np.abs(found - wanted) <= pitch / 2))  # NaN is outside
+
+
+def _levels(
+    wanted: FloatArray,
+    pulses: np.ndarray[Any, Any],
+    outcome: np.ndarray[Any, Any],
+    fresh: FloatArray,
+) -> list[dict[str, float]]:
+    levels, member = np.unique(wanted, return_inverse=True)
+    return [
+        {
+            "target": float(target),
+            "cells": int(np.sum(at)),
+            "converged": float(np.mean(outcome[at] == Outcome.CONVERGED)),
+            "pulses_mean": float(pulses[at].mean()),
+            "pulses_max": int(pulses[at].max()),
+            "error_std": float(np.nanstd(fresh[at] - target)),
+        }
+        for target, at in ((levels[k], member == k) for k in range(len(levels)))
+    ]
+
+
+def _faults(block: Written) -> list[dict[str, Any]]:
+    result = block.result
+    return [
+        {
+            "cell": "/".join(str(part) for part in block.cells.addresses[number]),
+            "target": float(block.targets[number]),
+            "conductance": float(result.fresh[number]),
+            "pulses": int(result.pulses[number]),
+            "reason": result.reason[number],
+        }
+        for number in np.flatnonzero(result.outcome != Outcome.CONVERGED)
+    ]
