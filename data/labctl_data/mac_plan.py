@@ -12,12 +12,12 @@ import numpy.typing as npt
 class MacPlan:
     """One layer's digital sum plan, for bit-serial inputs and one conversion a line, block and bit.
 
-    An input vector has `n_blocks * width` unsigned codes, block after block. For each block and each
-    bit k of the codes, bit lines whose bit is 1 are at `read_voltage`, all others at a driven 0 V;
-    the currents of the block's source lines are converted to
-    ``code = min(2**adc_bits - 1, floor(I / lsb + 1/2))``, ``lsb = adc_full_scale / (2**adc_bits - 1)``
-    and ``sign * (code << k)`` is added to the line's output. Codes that would exceed the range are
-    counted as saturated.
+    An input vector has `n_blocks * width` unsigned codes, block after block. For each block and
+    each bit k of the codes, bit lines whose bit is 1 are at `read_voltage`, all others at a driven
+    0 V; the currents of the block's source lines are converted to
+    ``code = min(2**adc_bits - 1, floor(I / lsb + 1/2))``,
+    ``lsb = adc_full_scale / (2**adc_bits - 1)``, and ``sign * (code << k)`` is added to the line's
+    output. Codes that would exceed the range are counted as saturated.
 
     Attributes
     ----------
@@ -76,4 +76,4 @@ class MacPlan:
     @property
     def lsb(self) -> float:
         """Current of one ADC step, in A."""
-        return self.adc_full_scale / (2**self.adc_bits - 1)
+        return self.adc_full_scale / ((1 << self.adc_bits) - 1)

@@ -1,0 +1,349 @@
+"""Write a run file row by row, so that whoever reads it never finds it broken."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.errors import RunFileError
+from labctl_data.ledger import LEDGER_COLUMNS, Ledger
+from labctl_data.run_file import layout
+from labctl_data.run_file.attributes import (
+    STAMP_BYTES,
+    create_text,
+    modify_text,
+    stamp,
+    to_json,
+    write_attributes,
+)
+from labctl_data.run_file.layout import TIME, Column, MapSpec, RunStatus
+from labctl_data.run_file.lock import WriterLock
+from labctl_data.run_file.tables import Buffer, create_table, describe, extend
+
+LIBVER = ("v110", "v110")
+FLUSH_ROWS = 64
+FLUSH_SECONDS = 1.0
+STATUS_BYTES = 16
+EVENT_DTYPE = np.dtype(
+    [
+        ("time", "f8"),
+        ("wall", "f8"),
+        ("kind", h5py.string_dtype("utf-8", layout.EVENT_KIND_BYTES)),
+        ("text", h5py.string_dtype("utf-8", layout.EVENT_TEXT_BYTES)),
+    ]
+)
+
+
+class RunWriter:
+    """The one writer of a run file; hand it rows, maps and events, then finish.
+
+    Rows reach the operating system after `FLUSH_ROWS` rows or `FLUSH_SECONDS`, whichever comes
+    first, and survive the death of this process from then on. Make one with `create`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: WriterLock,
+        columns: Sequence[Column],
+        maps: Sequence[MapSpec],
+        clock: Callable[[], float],
+    ) -> None:
+        self.path = path
+        self._lock = lock
+        self._clock = clock
+        self._maps = {spec.name: spec for spec in maps}
+        self._file = _open_swmr(path)
+        self._records = {c.name: self._file["records"][c.name] for c in columns}
+        self._buffer = Buffer(columns, str(path))
+        self._ledger: Ledger | None = None
+        self._mutex = threading.RLock()
+        self._trouble: OSError | None = None
+        self._finished = threading.Event()
+        self._flushed_at = time.monotonic()
+        self._flusher = threading.Thread(target=self._flush_steadily, daemon=True)
+        self._flusher.start()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        columns: Sequence[Column],
+        maps: Sequence[MapSpec] = (),
+        attributes: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> RunWriter:
+        """Create a run file; its folder is made when missing.
+
+        Parameters
+        ----------
+        path : path
+            Where; nothing may be there.
+        columns : sequence of Column
+            The records; `time` (bench time, s) is added when it is not among them.
+        maps : sequence of MapSpec
+            The snapshots that may follow.
+        attributes : mapping
+            Facts about the run: text, numbers, or anything JSON can hold.
+        clock : callable
+            Returns the wall time, in s since 1970.
+
+        Raises
+        ------
+        RunFileError
+            If the file exists or cannot be written, or a column is named twice.
+        """
+        target = Path(path)
+        columns = _with_time(columns)
+        facts = {"start": stamp(clock()), **(attributes or {})}
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lock = WriterLock(layout.lock_path(target))
+        except OSError as error:
+            raise RunFileError(f"{target}: cannot be written ({error.strerror})") from error
+        try:
+            build(target, columns, maps, facts)
+            return cls(target, lock, columns, maps, clock)
+        except BaseException:
+            lock.close()
+            raise
+
+    @property
+    def ledger(self) -> Ledger:
+        """The run's pulse ledger, begun when first asked for."""
+        if self._ledger is None:
+            self._ledger = Ledger(layout.ledger_path(self.path))
+        return self._ledger
+
+    @property
+    def rows(self) -> int:
+        """Rows taken so far."""
+        with self._mutex:
+            return int(self._records[TIME.name].shape[0]) + self._buffer.rows
+
+    def append(self, rows: Mapping[str, npt.ArrayLike]) -> None:
+        """Take rows: columns by name or PyMeasure header, of one length; scalars broadcast.
+
+        Raises
+        ------
+        RunFileError
+            If columns are missing, unknown or do not fit, or the disk refused earlier rows.
+        """
+        with self._mutex:
+            self._check_open()
+            self._buffer.add(rows)
+            overdue = time.monotonic() - self._flushed_at >= FLUSH_SECONDS
+            if overdue or self._buffer.rows >= FLUSH_ROWS:
+                self.flush()
+
+    def append_map(self, name: str, time: float, values: npt.ArrayLike) -> None:
+        """Store a snapshot of shape (pe, row, col) taken at the bench time `time`, in s."""
+        spec = self._maps.get(name)
+        if spec is None:
+            raise RunFileError(f"{self.path}: no map '{name}', only {sorted(self._maps)}")
+        snapshot = np.asarray(values, np.float64)
+        if snapshot.shape != spec.geometry.shape:
+            raise RunFileError(
+                f"{self.path}: map '{name}' asks for shape {spec.geometry.shape}, "
+                f"found {snapshot.shape}"
+            )
+        with self._mutex:
+            self._check_open()
+            extend(self._file["maps"][name], snapshot[None])
+            extend(self._file[spec.time_name], np.array([time], np.float64))
+
+    def event(self, time: float, kind: str, text: str) -> None:
+        """Note what happened at the bench time `time`, in s; long text takes several rows."""
+        pieces = _cut(text, layout.EVENT_TEXT_BYTES)
+        kinds = [kind.encode()[: layout.EVENT_KIND_BYTES]]
+        kinds += [layout.CONTINUED.encode()] * (len(pieces) - 1)
+        wall = self._clock()
+        table = [(time, wall, k, piece) for k, piece in zip(kinds, pieces, strict=True)]
+        with self._mutex:
+            self._check_open()
+            extend(self._file["events"], np.array(table, dtype=EVENT_DTYPE))
+
+    def flush(self) -> None:
+        """Hand all rows taken so far to the operating system."""
+        with self._mutex:
+            if self._buffer.rows:
+                for name, values in self._buffer.take().items():
+                    extend(self._records[name], values)
+            self._flushed_at = time.monotonic()
+
+    def finish(
+        self, status: str = RunStatus.COMPLETE, summary: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write what came out, fold the ledger in, and close the file.
+
+        Parameters
+        ----------
+        status : str
+            complete, aborted, failed or interrupted.
+        summary : mapping, optional
+            The procedure's results, as JSON can hold them.
+        """
+        final = RunStatus(status)
+        text = to_json(dict(summary or {})).encode()
+        with self._mutex:
+            self._check_open()
+            self._finished.set()
+            try:
+                self._write_end(final, text)
+            finally:  # a full disk leaves an interrupted run, never a locked one
+                self._file.close()
+                self._lock.close()
+        self._flusher.join()
+        if self._ledger is not None:
+            self._ledger.remove()
+
+    def _write_end(self, status: RunStatus, summary: bytes) -> None:
+        try:
+            self.flush()
+            extend(self._file["summary"], np.frombuffer(summary, np.uint8))
+            self._fold_ledger()
+            modify_text(self._file, "stop", stamp(self._clock()))
+            modify_text(self._file, "status", status)
+        except OSError as error:
+            raise RunFileError(f"{self.path}: the end could not be stored ({error})") from error
+
+    def _fold_ledger(self) -> None:
+        if self._ledger is None:
+            return
+        self._ledger.close()
+        for name, values in Ledger.read(self._ledger.path).table().items():
+            extend(self._file["ledger"][name], values)
+
+    def _check_open(self) -> None:
+        if self._finished.is_set():
+            raise RunFileError(f"{self.path}: the run is finished")
+        if self._trouble is not None:
+            raise RunFileError(f"{self.path}: rows could not be stored ({self._trouble})")
+
+    def _flush_steadily(self) -> None:
+        while not self._finished.wait(FLUSH_SECONDS):
+            try:
+                self.flush()
+            except OSError as error:  # said at the next append: this thread has no caller
+                self._trouble = error
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._finished.is_set():
+            return
+        self.finish(RunStatus.COMPLETE if error is None else RunStatus.FAILED)
+
+
+def _with_time(columns: Sequence[Column]) -> tuple[Column, ...]:
+    names = [column.name for column in columns]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise RunFileError(f"columns {sorted(twice)} are named twice")
+    return tuple(columns) if TIME.name in names else (TIME, *columns)
+
+
+def build(
+    path: Path, columns: Sequence[Column], maps: Sequence[MapSpec], facts: Mapping[str, Any]
+) -> None:
+    """Create every object under another name first: what stands at `path` is always whole."""
+    if path.exists():
+        raise RunFileError(f"{path}: exists already; it is not overwritten")
+    draft = path.with_name(path.name + ".new")
+    try:
+        with h5py.File(draft, "w", libver=LIBVER) as file:
+            _create_root(file, facts)
+            records = file.create_group("records", track_order=True)
+            create_table(records, columns, scale=TIME.name)
+            create_table(file.create_group("ledger"), LEDGER_COLUMNS, scale="message", packed=True)
+            _create_maps(file, maps)
+        os.rename(draft, path)
+    except OSError as error:
+        raise RunFileError(f"{path}: cannot be written ({error})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _create_root(file: h5py.File, facts: Mapping[str, Any]) -> None:
+    reserved = {"schema", "schema_version", "status", "stop"} & facts.keys()
+    if reserved:
+        raise RunFileError(f"attributes {sorted(reserved)} belong to the run file itself")
+    write_attributes(
+        file, {"schema": layout.SCHEMA, "schema_version": layout.SCHEMA_VERSION, **facts}
+    )
+    create_text(file, "status", RunStatus.RUNNING, STATUS_BYTES)
+    create_text(file, "stop", "", STAMP_BYTES)
+    for name, dtype, chunk in (("events", EVENT_DTYPE, 32), ("summary", np.dtype("u1"), 1024)):
+        table = file.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(chunk,))
+        table.make_scale(name)
+
+
+def _create_maps(file: h5py.File, maps: Sequence[MapSpec]) -> None:
+    group = file.create_group("maps")
+    for spec in maps:
+        shape = spec.geometry.shape
+        axes = [
+            _axis(file, name, size) for name, size in zip(("pe", "row", "col"), shape, strict=True)
+        ]
+        times = file.create_dataset(spec.time_name, (0,), "f8", maxshape=(None,), chunks=(64,))
+        describe(times, "s", "Time")
+        times.make_scale(spec.time_name)
+        dataset = group.create_dataset(
+            spec.name,
+            (0, *shape),
+            "f8",
+            maxshape=(None, *shape),
+            chunks=(1, *shape),
+            compression=1,
+            shuffle=True,
+        )
+        describe(dataset, spec.unit, spec.long_name or spec.name)
+        for dimension, scale in zip(dataset.dims, (times, *axes), strict=True):
+            dimension.attach_scale(scale)
+
+
+def _axis(file: h5py.File, name: str, size: int) -> h5py.Dataset:
+    if name in file:
+        found: h5py.Dataset = file[name]
+        if found.shape != (size,):
+            raise RunFileError("asked for maps of different geometries in one run")
+        return found
+    axis = file.create_dataset(name, data=np.arange(size, dtype=np.int32))
+    axis.make_scale(name)
+    return axis
+
+
+def _open_swmr(path: Path) -> h5py.File:
+    """Open at once as the single writer: no moment in which a kill leaves the file unreadable."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+
+
+def _cut(text: str, size: int) -> list[bytes]:
+    """Cut text into pieces of at most `size` bytes, never within a character."""
+    pieces = [b""]
+    for character in text:
+        coded = character.encode()
+        if len(pieces[-1]) + len(coded) > size:
+            pieces.append(b"")
+        pieces[-1] += coded
+    return pieces
