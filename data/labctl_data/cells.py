@@ -132,7 +132,9 @@ class Cells:
         outside = (self.addresses < 0) | (self.addresses >= np.array(geometry.shape))
         if outside.any():
             address = "/".join(str(part) for part in self.addresses[outside.any(axis=1)][0])
-            raise CellsError(f"cell {address} lies outside the chip {geometry.shape} (pe, row, col)")
+            raise CellsError(
+                f"cell {address} lies outside the chip {geometry.shape} (pe, row, col)"
+            )
         return np.asarray(np.ravel_multi_index(tuple(self.addresses.T), geometry.shape), np.int64)
 
     def blocks(self, size: int) -> Iterator[Cells]:
