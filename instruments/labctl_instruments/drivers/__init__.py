@@ -1,0 +1,1 @@
+"""Drivers: what each instrument understands, said with PyMeasure's properties."""

@@ -1,0 +1,243 @@
+"""What every driver of the bench shares: whole exchanges, checked limits, errors that raise."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument, SCPIMixin
+from pyvisa.errors import VisaIOError
+from pyvisa.resources import MessageBasedResource
+
+from labctl_instruments.errors import (
+    DialogueError,
+    InstrumentError,
+    ReadBackError,
+    RefusalError,
+)
+from labctl_instruments.wire.blocks import block_span, decode_array
+
+log = logging.getLogger(__name__)
+
+_MOST_ERRORS = 64
+_MOST_STALE_ANSWERS = 8
+
+
+class BenchInstrument(Instrument):
+    """An instrument of the bench.
+
+    A write and the read of its answer are one exchange under one lock: two threads on one
+    instrument otherwise read each other's answers. A query that is not answered in time is
+    followed by a resynchronisation, so that the late answer is never taken for the next one; the
+    query itself is not repeated here, for it may have pulsed.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ()
+    """Models that this driver drives, as the second field of `*IDN?` says them."""
+
+    def __init__(self, adapter: Adapter, name: str) -> None:
+        self.exchange_lock = threading.RLock()
+        super().__init__(adapter, name, includeSCPI=False)
+
+    def write(self, command: str, **kwargs: Any) -> None:  # noqa: ANN401  (PyMeasure's signature)
+        """Send a command."""
+        with self.exchange_lock:
+            super().write(command, **kwargs)
+
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and return its answer.
+
+        Raises
+        ------
+        RefusalError
+            If no answer came and the instrument's error queue says why.
+        DialogueError
+            If no answer came.
+        """
+        with self._exchange(command):
+            return super().ask(command, query_delay)
+
+    def ask_bytes(self, message: bytes) -> str:
+        """Send a message that may carry a block, line end included; return its text answer.
+
+        Raises
+        ------
+        RefusalError, DialogueError
+            If no answer came; see `ask`.
+        """
+        with self._exchange(message):
+            self.write_bytes(message)
+            return self.read()
+
+    def query_array(self, message: bytes, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Send a message, line end included; return the records in the block that answers it.
+
+        Parameters
+        ----------
+        message : bytes
+            The query.
+        dtype : dtype
+            Of one record of the answer.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Raises
+        ------
+        RefusalError, DialogueError
+            If no answer came; see `ask`.
+        BlockError
+            If the answer is no whole block of such records.
+        """
+        with self._exchange(message):
+            self.write_bytes(message)
+            answer = self._read_block_message()
+        return decode_array(answer, dtype)
+
+    def secure(self, setting: str, value: float) -> None:
+        """Set a property that guards the chip, read it back and compare.
+
+        Raises
+        ------
+        ReadBackError
+            If it reads back otherwise.
+        """
+        setattr(self, setting, value)
+        found = getattr(self, setting)
+        if not math.isclose(float(found), value, rel_tol=1e-6, abs_tol=1e-12):
+            raise ReadBackError(self.name, setting, value, found)
+
+    def check_identity(self) -> str:
+        """Return the answer to `*IDN?`; refuse an instrument of another model.
+
+        Raises
+        ------
+        DialogueError
+            If another model answers.
+        """
+        identity = self.ask("*IDN?").strip()
+        fields = identity.split(",")
+        model = fields[1].strip() if len(fields) > 1 else identity
+        if not self._is_mine(model):
+            expected = " or ".join(self.models)
+            raise DialogueError(self.name, f"expected a {expected}, '{identity}' answered")
+        return identity
+
+    def check_errors(self) -> list[Any]:
+        """Empty the error queue; return [] if it was empty.
+
+        Raises
+        ------
+        RefusalError
+            With the errors, oldest first.
+        """
+        errors = self._drain_errors()
+        if errors:
+            raise RefusalError(self.name, errors)
+        return []
+
+    def output_off(self) -> None:
+        """Isolate whatever this instrument can drive, before anything else."""
+
+    def outputs_on(self) -> tuple[str, ...]:
+        """Return the names of the outputs that are on (or crosspoints that are closed)."""
+        return ()
+
+    def shutdown(self) -> None:
+        """Put the output off. It is the first thing sent, and it is sent without a query."""
+        self.output_off()
+        super().shutdown()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.adapter.close()
+
+    def _next_error(self) -> tuple[int, str]:
+        """Take one error from the instrument's queue; number 0 if there is none."""
+        raise NotImplementedError
+
+    def _drain_errors(self) -> list[tuple[int, str]]:
+        errors: list[tuple[int, str]] = []
+        with self.exchange_lock:
+            while len(errors) < _MOST_ERRORS:
+                number, text = self._next_error()
+                if number == 0:
+                    break
+                errors.append((number, text))
+        return errors
+
+    @contextlib.contextmanager
+    def _exchange(self, asked: str | bytes) -> Iterator[None]:
+        """Hold the instrument for one exchange; say why if it is not answered."""
+        with self.exchange_lock:
+            try:
+                yield
+            except VisaIOError as error:
+                head = asked if isinstance(asked, str) else asked.decode("ascii", "replace")
+                raise self._reason(head[:40].strip(), error) from error
+
+    def _reason(self, asked: str, error: VisaIOError) -> InstrumentError:
+        """Return why a query was not answered, with the dialogue in step again."""
+        log.debug("%s: no answer to %r: %s", self.name, asked, error)
+        unanswered = DialogueError(self.name, f"no answer to '{asked}': {error}")
+        try:
+            self._resynchronise()
+            errors = self._drain_errors()
+        except (VisaIOError, DialogueError):
+            return unanswered
+        return RefusalError(self.name, errors) if errors else unanswered
+
+    def _resynchronise(self) -> None:
+        connection = self.adapter.connection
+        with contextlib.suppress(VisaIOError):  # sockets have no device clear
+            connection.clear()
+        self.write("*IDN?")
+        for _ in range(_MOST_STALE_ANSWERS):
+            answer = self.read()
+            if self._is_mine(answer):
+                return
+        raise DialogueError(self.name, "the dialogue is out of step: *IDN? is not answered")
+
+    def _is_mine(self, identity: str) -> bool:
+        return any(model in identity.upper() for model in self.models)
+
+    def _read_block_message(self) -> bytes:
+        connection = self.adapter.connection
+        if not isinstance(connection, MessageBasedResource):
+            return self.adapter.read_bytes(-1)
+        if connection.resource_name.upper().endswith("::SOCKET"):
+            return _read_counted(connection)
+        return connection.read_raw()
+
+
+class ScpiInstrument(SCPIMixin, BenchInstrument):
+    """An instrument that speaks SCPI."""
+
+    def check_errors(self) -> list[Any]:
+        """Empty the error queue and raise what was in it; see `BenchInstrument`."""
+        return BenchInstrument.check_errors(self)
+
+    def _next_error(self) -> tuple[int, str]:
+        return parse_error(self.ask(":SYST:ERR?"))
+
+
+def parse_error(answer: str) -> tuple[int, str]:
+    """Return number and text of an answer `-222,"Data out of range"`."""
+    number, _, text = answer.strip().partition(",")
+    return int(number), text.strip().strip('"')
+
+
+def _read_counted(connection: MessageBasedResource) -> bytes:
+    """Read a block from a socket, which has no END: its header says how much is to come."""
+    head = connection.read_bytes(2)
+    head += connection.read_bytes(max(head[1] - ord("0"), 0))
+    _, length = block_span(head)
+    with connection.read_termination_context(None):
+        return head + connection.read_bytes(length + 1)

@@ -1,0 +1,55 @@
+"""How time passes on a bench."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class BenchTime(Protocol):
+    """Whatever can tell bench time and let it pass."""
+
+    def now(self) -> float:
+        """Return the bench time, in s."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when `seconds` of bench time have passed."""
+
+
+class WallTime:
+    """Time on a bench without a clock instrument: the wall's, counted from the opening."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def now(self) -> float:
+        """Return the seconds since the bench was opened."""
+        return time.monotonic() - self._start
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+class Clock(Protocol):
+    """The clock instrument, as far as a station needs it."""
+
+    time: float
+
+    def advance(self, seconds: float) -> None:
+        """Let bench time pass."""
+
+
+class InstrumentTime:
+    """Time on a bench whose file declares a clock instrument."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return the clock's time, in s."""
+        return float(self._clock.time)
+
+    def wait(self, seconds: float) -> None:
+        """Ask the clock to let time pass."""
+        self._clock.advance(seconds)

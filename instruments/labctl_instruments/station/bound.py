@@ -1,0 +1,155 @@
+"""What every station has, whatever its instruments: a bench, a door, a time and an end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Protocol, Self
+
+from labctl_data.cells import Geometry
+from labctl_instruments.errors import RestError, StationError
+from labctl_instruments.station.admission import Admission
+from labctl_instruments.station.bench_time import BenchTime
+from labctl_instruments.station.protocol import BenchInfo, Int8Array, LedgerSink
+
+log = logging.getLogger(__name__)
+
+
+class Quieted(Protocol):
+    """An instrument, as far as bringing it to rest needs it."""
+
+    name: str
+
+    def output_off(self) -> None:
+        """Isolate everything, first of all."""
+
+    def outputs_on(self) -> tuple[str, ...]:
+        """Return what is still on."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class BoundStation:
+    """A station bound to its bench; the verbs are its subclasses'.
+
+    Parameters
+    ----------
+    admission : Admission
+        Envelope and ledger of the bench.
+    bench_time : BenchTime
+        How time passes here.
+    known_stuck : ndarray of shape (pe, row, col), int8
+        `StuckClass` of each cell by the bench's chip file.
+    instruments : sequence of Quieted
+        Everything that drives or joins lines, in the order in which it must be put to rest.
+    on_close : iterable of callable
+        What else ends with the station.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        bench_time: BenchTime,
+        known_stuck: Int8Array,
+        instruments: Sequence[Quieted],
+        on_close: Iterable[Callable[[], None]] = (),
+    ) -> None:
+        self._admission = admission
+        self._time = bench_time
+        self._instruments = tuple(instruments)
+        self._on_close = tuple(on_close)
+        self.known_stuck = known_stuck
+
+    @property
+    def bench(self) -> BenchInfo:
+        """What a run remembers of this bench."""
+        return self._admission.bench
+
+    @property
+    def geometry(self) -> Geometry:
+        """Size of the chip."""
+        return self.bench.geometry
+
+    @property
+    def ledger(self) -> LedgerSink:
+        """Where messages that can pulse are written down before they are sent."""
+        return self._admission.ledger
+
+    @ledger.setter
+    def ledger(self, sink: LedgerSink) -> None:
+        self._admission.ledger = sink
+
+    def set_temperature(self, kelvin: float) -> None:
+        """Refuse: these benches have no chuck."""
+        raise StationError(f"{self.bench.name}: asked for {kelvin:g} K, the bench has no chuck")
+
+    def wait(self, seconds: float) -> None:
+        """Let `seconds` of bench time pass."""
+        if not seconds >= 0:
+            raise StationError(f"{self.bench.name}: asked to wait {seconds} s")
+        self._time.wait(seconds)
+
+    def now(self) -> float:
+        """Return the bench time, in s."""
+        return self._time.now()
+
+    def rest(self) -> None:
+        """Put every output off, then open every crosspoint, and see that it is so.
+
+        Every instrument is tried, whatever became of those before it.
+
+        Raises
+        ------
+        RestError
+            With all faults met: an instrument that failed, or that still drives or joins a line.
+        """
+        faults: list[Exception] = []
+        for instrument in self._instruments:
+            _attempt(instrument.output_off, faults)
+        for instrument in self._instruments:
+            _attempt(partial(_see_at_rest, instrument), faults)
+        if faults:
+            raise RestError(self.bench.name, faults)
+
+    def close(self) -> None:
+        """Close every connection, without touching an output."""
+        faults: list[Exception] = []
+        for instrument in self._instruments:
+            _attempt(instrument.close, faults)
+        for end in self._on_close:
+            _attempt(end, faults)
+        if faults:
+            raise ExceptionGroup(f"{self.bench.name}: closing", faults)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.rest()
+        finally:
+            self.close()
+
+
+def _attempt(action: Callable[[], None], faults: list[Exception]) -> None:
+    """Try one step of coming to rest: a fault is kept, so that the next step is tried too."""
+    try:
+        action()
+    except Exception as fault:  # the boundary: all faults are raised together
+        log.exception("coming to rest")
+        faults.append(fault)
+
+
+def _see_at_rest(instrument: Quieted) -> None:
+    still_on = instrument.outputs_on()
+    if still_on:
+        shown = ", ".join(still_on[:4]) + (", ..." if len(still_on) > 4 else "")
+        raise StationError(f"{instrument.name}: still on: {shown}")

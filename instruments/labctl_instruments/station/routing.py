@@ -1,0 +1,102 @@
+"""Which line of the chip is joined to which row of the matrices, and the relays that make it so."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Geometry
+from labctl_instruments.bench.wiring import ROW_LETTERS, Line, Wiring
+
+RowArray = npt.NDArray[np.int8]
+"""Row number (0 for A) that each line is joined to, -1 for none; lines in `Lines` order."""
+OPEN = np.int8(-1)
+
+
+class Lines:
+    """The lines of a chip in one order: bit lines, then source lines, then word lines."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._bits = geometry.pes * geometry.columns
+        self.count = self._bits + 2 * geometry.n_lines
+
+    def bit(self, pe: int, columns: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the positions of bit lines `columns` of a PE."""
+        return pe * self._geometry.columns + np.atleast_1d(np.asarray(columns, dtype=np.int64))
+
+    def source(self, line: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the positions of source lines ``pe * rows + row``."""
+        return self._bits + np.atleast_1d(np.asarray(line, dtype=np.int64))
+
+    def word(self, line: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the positions of word lines ``pe * rows + row``."""
+        offset = self._bits + self._geometry.n_lines
+        return offset + np.atleast_1d(np.asarray(line, dtype=np.int64))
+
+    def names(self) -> Iterable[Line]:
+        """Yield the lines in order."""
+        for kind, count in (
+            ("BL", self._bits),
+            ("SL", self._geometry.n_lines),
+            ("WL", self._geometry.n_lines),
+        ):
+            for number in range(count):
+                yield Line(kind, number)
+
+
+class Matrix(Protocol):
+    """A switching mainframe, as far as routing needs it."""
+
+    def exchange_channels(self, opened: Iterable[str], closed: Iterable[str]) -> None:
+        """Open some channels, then close others."""
+
+
+class Routing:
+    """The crosspoints of all mainframes, moved by the fewest relays.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Column of each line.
+    matrices : mapping of str to Matrix
+        The mainframes by their names, with every crosspoint open.
+    geometry : Geometry
+        Size of the chip.
+    """
+
+    def __init__(self, wiring: Wiring, matrices: Mapping[str, Matrix], geometry: Geometry) -> None:
+        self._matrices = matrices
+        columns = [wiring.columns[line] for line in Lines(geometry).names()]
+        self._matrix_of = [column.matrix for column in columns]
+        self._crosspoints = [[column.crosspoint(row) for row in ROW_LETTERS] for column in columns]
+        self._joined: RowArray = np.full(len(columns), OPEN)
+
+    def differs(self, rows: RowArray) -> bool:
+        """Return whether joining lines to `rows` would move a relay."""
+        return not np.array_equal(self._joined, rows)
+
+    def join(self, rows: RowArray) -> None:
+        """Join each line to its row; whatever is on the rows must be at 0 V.
+
+        One message goes to each mainframe in which something changes: it opens, then closes.
+        """
+        opened: dict[str, list[str]] = defaultdict(list)
+        closed: dict[str, list[str]] = defaultdict(list)
+        for k in np.flatnonzero(self._joined != rows):
+            if self._joined[k] != OPEN:
+                opened[self._matrix_of[k]].append(self._crosspoints[k][self._joined[k]])
+            if rows[k] != OPEN:
+                closed[self._matrix_of[k]].append(self._crosspoints[k][rows[k]])
+        for name, matrix in self._matrices.items():
+            if opened[name] or closed[name]:
+                matrix.exchange_channels(opened[name], closed[name])
+        self._joined = rows.copy()
+
+    def forget(self) -> None:
+        """Take every crosspoint for open: the bench was put to rest."""
+        self._joined = np.full(len(self._joined), OPEN)
