@@ -1,0 +1,1 @@
+"""Virtual instruments: personas behind one rack, around one simulated chip."""

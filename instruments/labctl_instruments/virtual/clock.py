@@ -1,0 +1,72 @@
+"""Bench time: what instruments charge, and what runs remember."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+
+class ClockMode(Enum):
+    """How bench time passes."""
+
+    JUMP = "JUMP"
+    """Only as it is charged; at once."""
+    REAL = "REAL"
+    """With the wall's; what is charged is slept."""
+
+
+class Clock:
+    """The bench's clock, in s since the bench was opened.
+
+    Parameters
+    ----------
+    mode : ClockMode
+        How time passes.
+    monotonic, sleep : callable
+        The wall's clock and how to wait on it, in s; used in mode REAL only.
+    """
+
+    def __init__(
+        self,
+        mode: ClockMode = ClockMode.JUMP,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._time = 0.0
+        self._offset = 0.0
+        self._mode = ClockMode.JUMP
+        self.mode = mode
+
+    @property
+    def mode(self) -> ClockMode:
+        """How bench time passes; time goes on where it is when this is set."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: ClockMode) -> None:
+        self.set_time(self.now())
+        self._mode = mode
+
+    def now(self) -> float:
+        """Return the bench time, in s."""
+        if self._mode is ClockMode.JUMP:
+            return self._time
+        return self._monotonic() - self._offset
+
+    def charge(self, seconds: float) -> None:
+        """Let bench time pass; ValueError if `seconds` is negative or no number."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"bench time cannot pass by {seconds} s")
+        if self._mode is ClockMode.JUMP:
+            self._time += seconds
+        else:
+            self._sleep(seconds)
+
+    def set_time(self, seconds: float) -> None:
+        """Continue from `seconds`, as a restored bench does."""
+        self._time = seconds
+        self._offset = self._monotonic() - seconds

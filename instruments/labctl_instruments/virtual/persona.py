@@ -1,0 +1,62 @@
+"""What a virtual instrument is to the rack: messages in, answers out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from labctl_instruments.virtual.scpi.engine import ScpiEngine
+from labctl_instruments.virtual.scpi.status import ScpiError
+
+QUERY_INTERRUPTED = -410
+"""A message arrived while an answer waited to be read."""
+QUERY_UNTERMINATED = -420
+"""An answer was to be read where none had been asked for."""
+
+
+class Persona(Protocol):
+    """One virtual instrument."""
+
+    def exchange(self, message: bytes) -> bytes:
+        """Execute a message and return its answer; b"" where it asked nothing."""
+        ...
+
+    def status_byte(self) -> int:
+        """Return the status byte, without its message-available bit."""
+        ...
+
+    def clear(self) -> None:
+        """Stop what runs and forget half-read messages (device clear); settings stay."""
+        ...
+
+    def trigger(self) -> None:
+        """Act on a group execute trigger, as on `*TRG`."""
+        ...
+
+    def query_error(self, number: int) -> None:
+        """Note that the client broke the order of query and answer."""
+        ...
+
+
+class ScpiPersona:
+    """A virtual instrument that speaks SCPI: whatever has an engine."""
+
+    engine: ScpiEngine
+
+    def exchange(self, message: bytes) -> bytes:
+        """Execute a message and return its answer."""
+        return self.engine.handle(message)
+
+    def status_byte(self) -> int:
+        """Return the status byte."""
+        return self.engine.status.byte()
+
+    def clear(self) -> None:
+        """Nothing runs between messages, and none is kept half read."""
+
+    def trigger(self) -> None:
+        """Act as on `*TRG`; an instrument without it queues -211."""
+        self.engine.handle(b"*TRG")
+
+    def query_error(self, number: int) -> None:
+        """Queue the error."""
+        self.engine.status.raise_error(ScpiError(number))

@@ -1,0 +1,1 @@
+"""The instruments, one a file; each knows its settings, its wires and the clock."""

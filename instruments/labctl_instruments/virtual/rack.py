@@ -1,0 +1,108 @@
+"""The rack: every virtual instrument of a bench, one chip, one clock, one lock."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from labctl_instruments.errors import RackError
+from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.persona import Persona
+
+
+class Rack:
+    """A virtual bench: the instruments at their addresses, and what is between them.
+
+    Parameters
+    ----------
+    chip : object
+        The simulated chip behind the instruments.
+    clock : Clock
+        The bench's time.
+    personas : mapping of str to Persona
+        Instruments by resource string.
+    log : DialogueLog, optional
+        Where every exchange goes.
+    """
+
+    def __init__(
+        self,
+        chip: Any,  # noqa: ANN401  (the rack only hands it on)
+        clock: Clock,
+        personas: Mapping[str, Persona],
+        log: DialogueLog | None = None,
+    ) -> None:
+        self.chip = chip
+        self.clock = clock
+        self.log = DialogueLog() if log is None else log
+        self.token = f"rack-{uuid.uuid4().hex[:12]}"
+        self._personas = dict(personas)
+        self._lock = threading.RLock()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Resource strings of the instruments."""
+        return tuple(self._personas)
+
+    def persona(self, address: str) -> Persona:
+        """Return the instrument at `address`; RackError if there is none."""
+        try:
+            return self._personas[address]
+        except KeyError:
+            known = ", ".join(self._personas)
+            raise RackError(f"no virtual instrument at '{address}'; there are {known}") from None
+
+    def exchange(self, address: str, message: bytes) -> bytes:
+        """Send a message to an instrument and return its answer; b"" where it asked nothing.
+
+        Raises
+        ------
+        RackError
+            If no instrument is at `address`.
+        """
+        persona = self.persona(address)
+        clock = self.clock
+        with self._lock:
+            asked = clock.now()
+            reply = persona.exchange(message)
+            self.log.exchange(asked, address, message, clock.now(), reply)
+        return reply
+
+    def status_byte(self, address: str) -> int:
+        """Poll the status byte of an instrument."""
+        with self._lock:
+            return self.persona(address).status_byte()
+
+    def clear(self, address: str) -> None:
+        """Send a device clear."""
+        with self._lock:
+            self.persona(address).clear()
+            self.log.event(self.clock.now(), address, "device clear")
+
+    def trigger(self, address: str) -> None:
+        """Send a group execute trigger."""
+        with self._lock:
+            self.log.event(self.clock.now(), address, "group execute trigger")
+            self.persona(address).trigger()
+
+    def query_error(self, address: str, number: int) -> None:
+        """Tell an instrument that its client read too early, or wrote instead of reading."""
+        with self._lock:
+            self.persona(address).query_error(number)
+
+
+_racks: weakref.WeakValueDictionary[str, Rack] = weakref.WeakValueDictionary()
+
+
+def register(rack: Rack) -> None:
+    """Make a rack reachable as `token@labctl`, for as long as somebody holds it."""
+    _racks[rack.token] = rack
+
+
+def registered(token: str) -> Rack | None:
+    """Return the rack of that token; None if there is none, or nobody holds it any more."""
+    return _racks.get(token)
