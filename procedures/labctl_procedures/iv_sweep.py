@@ -119,7 +119,7 @@ class IVSweep(ChipProcedure[Loop]):
             swept = self.station.sweep(point.cell, voltages, gate=gate, compliance=self.compliance)
             self._note(voltages, swept.currents, int(swept.in_compliance.sum()))
             yield {
-                **address_columns(point.cell),
+                **address_columns(point.cell[np.zeros(len(voltages), np.int64)]),
                 "Cycle": point.cycle,
                 "Step": np.arange(first, first + len(voltages)),
                 "Voltage (V)": voltages,

@@ -1,0 +1,17 @@
+"""The run engine: one procedure, one station, one run file, and the bench at rest afterwards."""
+
+from labctl.engine.ending import RunError, RunResult
+from labctl.engine.progress import NoProgress, ProgressSink
+from labctl.engine.rest import guarded
+from labctl.engine.runner import run
+from labctl.engine.signals import StopSignals
+
+__all__ = [
+    "NoProgress",
+    "ProgressSink",
+    "RunError",
+    "RunResult",
+    "StopSignals",
+    "guarded",
+    "run",
+]

@@ -1,0 +1,197 @@
+"""Run one procedure on one station into one file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labctl.engine.ending import RunError, RunResult
+from labctl.engine.progress import NoProgress, Percent, ProgressSink
+from labctl.engine.provenance import attributes_of
+from labctl.engine.rest import try_all
+from labctl.engine.signals import StopSignals
+from labctl_data.run_file import MapSpec, RunStatus, RunWriter
+from labctl_instruments.station import Station
+from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
+
+log = logging.getLogger(__name__)
+
+
+def run(  # noqa: PLR0913  (the one public door; all but three arguments are options by keyword)
+    procedure: ChipProcedure[Any],
+    station: Station,
+    path: str | os.PathLike[str],
+    *,
+    progress: ProgressSink | None = None,
+    operator: str | None = None,
+    on_rows: Callable[[Rows], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> RunResult:
+    """Run `procedure` on `station` and store it at `path`; leave the bench at rest.
+
+    SIGINT, SIGTERM and SIGHUP, and `should_stop`, end the run at its next pulse boundary with the
+    status `aborted`; a second signal does not wait. The station stays open.
+
+    Parameters
+    ----------
+    procedure : ChipProcedure
+        With its parameters; it serves one run.
+    station : Station
+        The bench.
+    path : path
+        The run file; nothing may be there.
+    progress : ProgressSink, optional
+        Is told percentages.
+    operator : str, optional
+        Name to keep in the file; by default the user of this process.
+    on_rows : callable, optional
+        Takes each block of rows after it is stored: for a live plot.
+    should_stop : callable, optional
+        Asked at pulse boundaries; True ends the run.
+
+    Returns
+    -------
+    RunResult
+        Its status is `complete` or `aborted`.
+
+    Raises
+    ------
+    LabctlError
+        If the run would be refused: nothing was written and nothing sent.
+    RunError
+        If it was begun and failed; the file says `failed` and holds the rows so far.
+    """
+    procedure.station = station
+    procedure.check()
+    writer = _create(procedure, station, Path(path), operator)
+    percent = Percent(progress or NoProgress(), type(procedure).__name__)
+    with StopSignals() as signals:
+        conduct = _Conduct(procedure, writer, percent, on_rows)
+        conduct.ends_when(lambda: signals.received is not None)
+        conduct.ends_when(should_stop or (lambda: False))
+        try:
+            error = conduct.perform(station)
+        finally:
+            with signals.held():
+                faults = try_all(procedure.shutdown, station.rest)
+        with signals.held():
+            return conduct.finish(error, faults, asked=signals.received or "asked to stop")
+
+
+def _create(
+    procedure: ChipProcedure[Any], station: Station, path: Path, operator: str | None
+) -> RunWriter:
+    maps = [MapSpec(m.name, m.unit, station.geometry, m.long_name) for m in procedure.MAPS]
+    return RunWriter.create(
+        path,
+        columns=procedure.COLUMNS,
+        maps=maps,
+        attributes=attributes_of(procedure, station, operator),
+    )
+
+
+class _Conduct:
+    """One run in the making: what the procedure emits goes where it belongs."""
+
+    def __init__(
+        self,
+        procedure: ChipProcedure[Any],
+        writer: RunWriter,
+        percent: Percent,
+        on_rows: Callable[[Rows], None] | None,
+    ) -> None:
+        self._procedure, self._writer, self._percent = procedure, writer, percent
+        self._on_rows = on_rows
+        self._stoppers: list[Callable[[], bool]] = []
+        self._stopped = False
+        self._time = 0.0
+        self._takers: dict[str, Callable[[Any], None]] = {
+            "results": self._take_rows,
+            "progress": percent.reach,
+            "map": self._take_map,
+            "event": self._take_event,
+        }
+
+    def ends_when(self, asked: Callable[[], bool]) -> None:
+        """Ask `asked`, too, at each pulse boundary."""
+        self._stoppers.append(asked)
+
+    def emit(self, topic: str, record: object) -> None:
+        """Take what the procedure hands out; the signature is that of PyMeasure's Worker."""
+        taker = self._takers.get(topic)
+        if taker is None:
+            log.warning("%s emits '%s', which nothing takes", type(self._procedure).__name__, topic)
+        else:
+            taker(record)
+
+    def should_stop(self) -> bool:
+        """Tell the procedure whether to end here."""
+        self._stopped = self._stopped or any(asked() for asked in self._stoppers)
+        return self._stopped
+
+    def perform(self, station: Station) -> BaseException | None:
+        """Run the procedure to its end, and return what ended it early, if anything did."""
+        before, self._time = station.ledger, station.now()
+        station.ledger = self._writer.ledger
+        # As PyMeasure's Worker does: the procedure is told its runner's two functions.
+        vars(self._procedure).update(emit=self.emit, should_stop=self.should_stop)
+        self._procedure.status = self._procedure.RUNNING
+        try:
+            self._procedure.startup()
+            self._procedure.execute()
+        except BaseException as error:  # noqa: BLE001  (the boundary: recorded in `finish`)
+            return error
+        finally:
+            station.ledger = before
+        return None
+
+    def finish(
+        self, error: BaseException | None, faults: Sequence[Exception], *, asked: str
+    ) -> RunResult:
+        """Write down how it ended, close the file, and raise what must be raised."""
+        summary: dict[str, Any] = {}
+        faults = (*faults, *try_all(lambda: summary.update(self._procedure.summary())))
+        if isinstance(error, Exception):
+            faults = (error, *faults)
+        status = self._status(error, faults)
+        if status == RunStatus.ABORTED:
+            self._take_event(("stopped", asked))
+        for fault in faults:
+            try_all(partial(self._take_event, ("fault", f"{type(fault).__name__}: {fault}")))
+        rows = self._writer.rows
+        faults = (*faults, *try_all(lambda: self._writer.finish(status, summary)))
+        self._percent.finish()
+        result = RunResult(self._writer.path, str(status), rows, summary)
+        if error is not None and not isinstance(error, Exception):
+            raise error  # the second signal, or the end of the program: stored, not swallowed
+        if faults:
+            raise RunError(type(self._procedure).__name__, result, faults) from faults[0]
+        return result
+
+    def _status(self, error: BaseException | None, faults: Sequence[Exception]) -> RunStatus:
+        procedure = self._procedure
+        if faults:
+            status, procedure.status = RunStatus.FAILED, procedure.FAILED
+        elif self._stopped or error is not None:
+            status, procedure.status = RunStatus.ABORTED, procedure.ABORTED
+        else:
+            status, procedure.status = RunStatus.COMPLETE, procedure.FINISHED
+        return status
+
+    def _take_rows(self, rows: Rows) -> None:
+        self._time = float(np.max(rows[TIME.header]))
+        self._writer.append(rows)
+        if self._on_rows is not None:
+            self._on_rows(rows)
+
+    def _take_map(self, snapshot: Snapshot) -> None:
+        self._writer.append_map(snapshot.name, snapshot.time, snapshot.values)
+
+    def _take_event(self, event: tuple[str, str]) -> None:
+        self._writer.event(self._time, *event)
