@@ -1,0 +1,6 @@
+"""The simulated chip; it knows no instrument, no SCPI and no clock."""
+
+from labctl_instruments.chip.chip import ROOM_TEMPERATURE, Chip
+from labctl_instruments.chip.errors import ChipError
+
+__all__ = ["ROOM_TEMPERATURE", "Chip", "ChipError"]

@@ -1,0 +1,263 @@
+"""One cell with its state: what it conducts now, what a pulse does to it, what a read sees.
+
+Scalar compiled functions over two tables of records: `devices` (what a cell is) and `states` (what
+has happened to it). The equations are those of `labctl_data.model.equations`; added here are state,
+random draws and ways to be stuck.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from labctl_data.model import equations as eq
+from labctl_data.model.compiled import compiled
+from labctl_data.model.equations import Packed
+from labctl_instruments.chip import random as rnd
+from labctl_instruments.chip.random import Key
+
+DEVICE = np.dtype(
+    [
+        ("bound_high_factor", np.float64),  # d1, multiplies upper bounds
+        ("bound_low_factor", np.float64),  # d2, multiplies lower bounds
+        ("rate_factor", np.float64),  # d3, multiplies the strength of pulses
+        ("forming_voltage", np.float64),  # V
+        ("formed_conductance", np.float64),  # S, right after forming
+        ("fresh_conductance", np.float64),  # S, before forming
+        ("rtn_amplitude", np.float64),  # distance of the two states over g; 0: no RTN
+        ("rtn_time", np.float64),  # s, dwell time
+    ]
+)
+"""What a cell is: one record a cell, drawn from the seed or read from a chip file."""
+
+STATE = np.dtype(
+    [
+        ("conductance", np.float64),  # S, right after the last event
+        ("acted_at", np.float64),  # s of effective (Arrhenius) time, last event
+        ("disturb", np.float64),  # reads at 0.2 V since the last event, stress only
+        ("events", np.uint32),  # pulses that acted: number of the draw
+        ("pulses", np.uint32),  # programming pulses received
+        ("reads", np.uint32),  # reads: number of the draw
+        ("formed", np.uint8),  # 1 once formed
+        ("stuck", np.uint8),  # StuckClass
+        ("walk_node", np.int16),  # remembered part of the relaxation walk; -1: none
+        ("walk_sum", np.float64),  # W at that node
+        ("walk_slope", np.float64),  # Student number of the stretch after it
+    ]
+)
+"""What has happened to a cell. The walk_* fields only save work: they follow from the others."""
+
+Records = Any
+"""A table of records; numba reads their fields as attributes, which numpy's types do not know."""
+Record = Any
+
+
+class Tables(NamedTuple):
+    """All that a chip is, as the compiled functions take it."""
+
+    model: Records
+    """Packed parameters, shape (1,)."""
+    key: Key
+    """Key of the random draws, shape (2,)."""
+    devices: Records
+    """DEVICE records, shape (n_cells,)."""
+    states: Records
+    """STATE records, shape (n_cells,)."""
+
+
+class Pulse(NamedTuple):
+    """A pulse, worked out for the median device."""
+
+    kind: int
+    """PulseKind."""
+    strength: float
+    """Reference pulses it equals."""
+    low: float
+    """Conductance below which it cannot leave a cell, in S."""
+    high: float
+    """Conductance above which it cannot leave a cell, in S."""
+    amplitude: float
+    """Voltage that reaches the cell, in V."""
+    reach: float
+    """Part of full forming that the gate allows."""
+
+
+LEAST_STRENGTH = 1e-6
+"""Pulses weaker than this many reference pulses leave no trace (a read at 0.2 V has 1.5e-8)."""
+LEAST_CONDUCTANCE = 1e-8
+"""Nothing relaxes below this, in S."""
+OPEN, SHORT = 1e-12, 5e-4
+"""Conductance of open and of shorted cells, in S."""
+_STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
+
+
+@compiled
+def walk(t: Tables, cell: int, at: float) -> float:
+    """Return W(l) of the cell's relaxation since its last event.
+
+    Independent unit-variance Student numbers x_k at nodes l_k every half decade,
+    W(l) = sum x_j sqrt(1/2) over passed nodes + x_k sqrt(l - l_k): Var W(l) = l whatever was read
+    when. The last node is remembered in the state.
+    """
+    state = t.states[cell]
+    node = int(at / eq.NODE_SPACING)
+    if state.walk_node < 0 or node < state.walk_node:
+        state.walk_node = 0
+        state.walk_sum = 0.0
+        state.walk_slope = increment(t.key, cell, state.events, 0)
+    while state.walk_node < node:
+        state.walk_sum += state.walk_slope * math.sqrt(eq.NODE_SPACING)
+        state.walk_node += 1
+        state.walk_slope = increment(t.key, cell, state.events, state.walk_node)
+    past = max(at - node * eq.NODE_SPACING, 0.0)
+    return float(state.walk_sum + state.walk_slope * math.sqrt(past))
+
+
+@compiled
+def increment(key: Key, cell: int, event: int, node: int) -> float:
+    """Return the Student number of the stretch after a node."""
+    words = rnd.draw(key, cell, event, rnd.WALK, node >> 2)
+    which = node & 3
+    if which < 2:
+        return rnd.student(words[0] if which == 0 else words[1])
+    return rnd.student(words[2] if which == 2 else words[3])
+
+
+@compiled
+def disturb_walk(key: Key, cell: int, event: int, at: float) -> float:
+    """Return the same walk for read disturb, in normal numbers and without memory."""
+    total = 0.0
+    node = int(at / eq.NODE_SPACING)
+    for k in range(node + 1):
+        words = rnd.draw(key, cell, event, rnd.DISTURB, k)
+        length = eq.NODE_SPACING if k < node else max(at - node * eq.NODE_SPACING, 0.0)
+        total += rnd.normal_pair(words[0], words[1])[0] * math.sqrt(length)
+    return total
+
+
+@compiled
+def stuck_conductance(p: Packed, device: Record, stuck: int) -> float:
+    """Return what a cell of this StuckClass conducts, in S."""
+    if stuck == _STUCK_LOW:
+        return float(p.bound_low * device.bound_low_factor)
+    if stuck == _STUCK_HIGH:
+        return float(p.bound_high * device.bound_high_factor)
+    return OPEN if stuck == _STUCK_OPEN else SHORT
+
+
+@compiled
+def conductance_now(t: Tables, cell: int, now: float) -> float:
+    """Return the conductance at effective time `now`, in S, without noise.
+
+    A cell that never felt a pulse has settled long ago and does not relax.
+    """
+    p, state = t.model[0], t.states[cell]
+    if state.stuck != 0:
+        return stuck_conductance(p, t.devices[cell], state.stuck)
+    g = state.conductance
+    if state.events > 0:
+        at = eq.decades(p, now - state.acted_at)
+        drift = eq.table_at(p, p.relaxation_drift, state.conductance)
+        sigma = eq.table_at(p, p.relaxation_sigma, state.conductance)
+        g += drift * at + sigma * walk(t, cell, at)
+    if state.disturb > 0.0:
+        at = eq.disturb_decades(p, state.disturb)
+        g += p.disturb_drift * at
+        g += p.disturb_sigma * disturb_walk(t.key, cell, state.events, at)
+    return float(max(g, LEAST_CONDUCTANCE))
+
+
+@compiled
+def telegraph(t: Tables, cell: int, time: float) -> float:
+    """Return the factor 1 +- amplitude / 2 of two-state noise at bench time `time`."""
+    device = t.devices[cell]
+    if device.rtn_amplitude <= 0.0:
+        return 1.0
+    dwell = int(time / device.rtn_time)
+    words = rnd.draw(t.key, cell, dwell & 0xFFFFFFFF, rnd.TELEGRAPH, dwell >> 32)
+    return float(1.0 + device.rtn_amplitude * (float(words[0] & np.uint64(1)) - 0.5))
+
+
+@compiled
+def read_noise(t: Tables, cell: int, averages: int) -> float:
+    """Return the factor 1 + noise of the cell's next read, and count the read."""
+    p, state = t.model[0], t.states[cell]
+    words = rnd.draw(t.key, cell, state.reads, rnd.READ, 0)
+    state.reads += np.uint32(1)
+    if p.read_noise <= 0.0:
+        return 1.0
+    return float(1.0 + p.read_noise * rnd.normal_pair(words[0], words[1])[0] / math.sqrt(averages))
+
+
+@compiled
+def seen(t: Tables, cell: int, clock: tuple[float, float], averages: int) -> float:
+    """Return the conductance that a read sees, in S, and count the read.
+
+    `clock` is (effective time, bench time), in s. With 0 averages nothing is read: the answer is
+    free of noise and no read is counted.
+    """
+    g = conductance_now(t, cell, clock[0])
+    if averages == 0:
+        return g
+    return g * telegraph(t, cell, clock[1]) * read_noise(t, cell, averages)
+
+
+@compiled
+def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) -> Pulse:
+    """Work out a pulse for the median device."""
+    effective = eq.effective_amplitude(p, kind, amplitude, gate)
+    low, high = eq.pulse_bounds(p, kind, effective, gate)
+    reach = eq.upper_bound(p, gate) / p.bound_high
+    return Pulse(kind, eq.strength(p, kind, effective, width), low, high, effective, reach)
+
+
+@compiled
+def act(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
+    """Let a pulse act on a cell at effective time `now`; say whether it left a trace."""
+    state = t.states[cell]
+    if state.stuck != 0:
+        return False
+    acted = switch(t, cell, pulse, now) if state.formed != 0 else form(t, cell, pulse)
+    if acted:
+        state.acted_at = now
+        state.disturb = 0.0
+        state.events += np.uint32(1)
+        state.walk_node = -1
+    return acted
+
+
+@compiled
+def form(t: Tables, cell: int, pulse: Pulse) -> bool:
+    """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
+    device, state = t.devices[cell], t.states[cell]
+    if pulse.kind != eq.SET or pulse.amplitude < device.forming_voltage or pulse.reach <= 0.0:
+        return False
+    state.formed = 1
+    state.conductance = device.formed_conductance * pulse.reach
+    return True
+
+
+@compiled
+def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
+    """Move a formed cell: g <- clip(moved(g, rho) + sigma(g) sqrt(rho) xi) to the bounds.
+
+    Nothing happens on the far side of the bound, or below `LEAST_STRENGTH`.
+    """
+    p, device, state = t.model[0], t.devices[cell], t.states[cell]
+    rho = pulse.strength * device.rate_factor
+    if rho < LEAST_STRENGTH:
+        return False
+    low, high = pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
+    g = conductance_now(t, cell, now)
+    if (g >= high) if pulse.kind == eq.SET else (g <= low):
+        return False
+    words = rnd.draw(t.key, cell, state.events, rnd.PULSE, 0)
+    step_normal, rate_normal = rnd.normal_pair(words[0], words[1])
+    if p.cycle_spread > 0.0:
+        rho *= math.exp(p.cycle_spread * (rate_normal - 0.5 * p.cycle_spread))
+    after = eq.moved(p, pulse.kind, g, rho)
+    after += eq.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
+    state.conductance = min(max(after, min(low, g)), max(high, g))
+    return True

@@ -1,0 +1,261 @@
+"""The simulated chip: cells with state, driven by whoever holds the lines; it keeps no clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Geometry
+from labctl_data.errors import ModelError
+from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
+from labctl_instruments.chip import kernels
+from labctl_instruments.chip.cell import DEVICE, STATE, Tables
+from labctl_instruments.chip.errors import ChipError
+from labctl_instruments.chip.kernels import IndexArray, Share
+from labctl_instruments.chip.random import key_of
+
+ROOM_TEMPERATURE = 298.15
+"""Temperature at which relaxation runs as the model says, in K."""
+_BOLTZMANN = 8.617333262e-5
+"""Boltzmann's constant in eV/K."""
+_WORTH_THREADS = 4096
+"""Cells in one call from which threads pay."""
+_DERIVED = ("walk_node", "walk_sum", "walk_slope")
+
+
+class Chip:
+    """A chip of 1T1R cells in arrays, each with its own parameters, history and noise.
+
+    Cells are flat C-order indices into (pe, row, column). `time` is bench time, in s; it may differ
+    from cell to cell (the order in which a board serves them) and must not run backwards.
+    All draws come from (seed, cell, event number): the same requests give the same answers in any
+    order of cells and on any number of threads.
+
+    Parameters
+    ----------
+    model : SoftBoundModel
+        The device model.
+    geometry : Geometry
+        Size of the chip.
+    seed : int
+        Seed of the chip's devices and of all its noise.
+    state : {"formed", "fresh"}
+        Whether the cells have been formed.
+    stuck : ndarray of shape (pe, row, column), int, optional
+        StuckClass of each cell.
+    cell_parameters : mapping of str to ndarray of shape (pe, row, column), optional
+        Device parameters that replace the drawn ones; see `DEVICE` for names and units.
+    noise : bool
+        Whether reads are noisy and cells relax; see `SoftBoundModel.without_noise`.
+    threads : int, optional
+        Threads of large calls; all processors by default.
+    """
+
+    def __init__(  # noqa: PLR0913  (all that a virtual bench file may say of its chip)
+        self,
+        model: DeviceModel,
+        geometry: Geometry,
+        *,
+        seed: int,
+        state: Literal["formed", "fresh"] = "formed",
+        stuck: npt.ArrayLike | None = None,
+        cell_parameters: Mapping[str, npt.ArrayLike] | None = None,
+        noise: bool = True,
+        threads: int | None = None,
+    ) -> None:
+        if not isinstance(model, SoftBoundModel):
+            raise ModelError(f"chip: can simulate the model soft-bound, found {model.name}")
+        self.model = model if noise else model.without_noise()
+        self.geometry = geometry
+        self.seed = seed
+        self.threads = threads or os.cpu_count() or 1
+        self._tables = Tables(
+            self.model.packed(),
+            key_of(seed),
+            np.zeros(geometry.n_cells, DEVICE),
+            np.zeros(geometry.n_cells, STATE),
+        )
+        self._clock = np.array([0.0, 0.0, 1.0])  # anchor: bench time, effective time, acceleration
+        self._mac_events = 0
+        kernels.draw_devices(self._tables)
+        self._replace_devices(cell_parameters or {})
+        self._begin(state, stuck)
+
+    def _replace_devices(self, cell_parameters: Mapping[str, npt.ArrayLike]) -> None:
+        for name, values in cell_parameters.items():
+            if name not in (DEVICE.names or ()):
+                raise ChipError(f"chip: unknown cell parameter '{name}'; there are {DEVICE.names}")
+            self._tables.devices[name] = self._map(values, f"cell parameter {name}").reshape(-1)
+
+    def _begin(self, state: str, stuck: npt.ArrayLike | None) -> None:
+        if state not in ("formed", "fresh"):
+            raise ChipError(f"chip: state must be 'formed' or 'fresh', found '{state}'")
+        devices, states = self._tables.devices, self._tables.states
+        states["conductance"] = devices[f"{state}_conductance"]
+        states["formed"] = state == "formed"
+        states["walk_node"] = -1
+        if stuck is not None:
+            states["stuck"] = self._map(stuck, "stuck map").reshape(-1)
+
+    def _map(self, values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+        array = np.asarray(values)
+        if array.shape != self.geometry.shape:
+            raise ChipError(f"chip: {what} must have shape {self.geometry.shape}, is {array.shape}")
+        return array
+
+    # Time
+
+    def set_temperature(self, kelvin: float, time: float) -> None:
+        """Change the temperature at bench time `time`: relaxation speeds up by Arrhenius' law."""
+        if kelvin <= 0.0:
+            raise ChipError(f"chip: a temperature must be above 0 K, found {kelvin:g}")
+        inverse = 1.0 / ROOM_TEMPERATURE - 1.0 / kelvin
+        acceleration = np.exp(self.model.activation_energy / _BOLTZMANN * inverse)
+        self._clock[:] = time, self._effective(time), acceleration
+
+    def _effective(self, time: npt.ArrayLike) -> FloatArray:
+        """Return the time that has passed at room temperature's pace, in s."""
+        anchor, effective, acceleration = self._clock
+        return np.asarray(effective + (np.asarray(time, np.float64) - anchor) * acceleration)
+
+    # Cells
+
+    def conductances(self, index: npt.ArrayLike, time: npt.ArrayLike) -> FloatArray:
+        """Return what cells truly conduct at 0.2 V, shape (n,), in S: no noise, no event."""
+        cells = self._cells(index)
+        out = np.empty(len(cells))
+        kernels.conductances(self._tables, cells, _each(self._effective(time), len(cells)), out)
+        return out
+
+    def currents(
+        self, index: npt.ArrayLike, voltage: float, averages: int, time: npt.ArrayLike
+    ) -> FloatArray:
+        """Read cells: currents with noise, shape (n,), in A; `averages` conversions each.
+
+        Reading leaves no trace but the number of the next draw. Read disturb is `stress`'s.
+        """
+        if averages < 1:
+            raise ChipError(f"chip: a read needs at least 1 average, found {averages}")
+        cells = self._cells(index)
+        clock = np.stack([_each(self._effective(time), len(cells)), _each(time, len(cells))])
+        out = np.empty(len(cells))
+        read = (float(voltage), int(averages))
+        self._shared(
+            lambda share: kernels.measure(self._tables, cells, clock, read, out, share), len(cells)
+        )
+        return out
+
+    def pulse(
+        self,
+        index: npt.ArrayLike,
+        kind: npt.ArrayLike,
+        amplitude: npt.ArrayLike,
+        width: npt.ArrayLike,
+        gate: npt.ArrayLike,
+        time: npt.ArrayLike,
+    ) -> None:
+        """Give each cell one programming pulse, all other lines biased as they should be.
+
+        Parameters
+        ----------
+        index : ndarray of shape (n,), int
+            Cells; one that stands twice is pulsed twice, in order.
+        kind : PulseKind or ndarray of shape (n,), int
+            SET or RESET.
+        amplitude, width, gate, time : float or ndarray of shape (n,)
+            Magnitude in V, width in s, word-line voltage in V, bench time in s.
+        """
+        cells = self._cells(index)
+        n = len(cells)
+        kinds = np.ascontiguousarray(np.broadcast_to(np.asarray(kind, np.int64), n))
+        rows = (amplitude, width, gate, self._effective(time))
+        numbers = np.stack([_each(row, n) for row in rows])
+        self._shared(
+            lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), len(cells)
+        )
+
+    def stress(
+        self, index: npt.ArrayLike, voltage: float, width: float, count: int, time: float
+    ) -> None:
+        """Give each cell `count` equal pulses in READ polarity."""
+        pulses = (abs(float(voltage)), float(width), float(count))
+        kernels.stress(self._tables, self._cells(index), pulses, float(self._effective(time)))
+
+    def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+        """Return how many programming pulses cells have received, shape (n,)."""
+        counts: npt.NDArray[np.uint32] = self._tables.states["pulses"][self._cells(index)]
+        return counts
+
+    def imprint(self, index: npt.ArrayLike, conductance: npt.ArrayLike) -> None:
+        """Put cells at conductances in S, settled, as no bench can: where studies start."""
+        cells = self._cells(index)
+        states = self._tables.states
+        states["conductance"][cells] = conductance
+        for name in ("acted_at", "disturb", "events"):
+            states[name][cells] = 0
+        states["formed"][cells] = 1
+        states["walk_node"][cells] = -1
+
+    # State
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that has happened: maps of shape (pe, row, column), clock and MAC counter."""
+        maps = {
+            name: self._tables.states[name].reshape(self.geometry.shape).copy()
+            for name in STATE.names or ()
+            if name not in _DERIVED
+        }
+        return {**maps, "clock": self._clock.copy(), "mac_events": np.array(self._mac_events)}
+
+    def restore(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Take up a state that `state` returned; ChipError if it is of another chip."""
+        known = (set(STATE.names or ()) - set(_DERIVED)) | {"clock", "mac_events"}
+        if set(state) != known:
+            raise ChipError(f"chip: a state holds {sorted(known)}, found {sorted(state)}")
+        maps = {
+            name: self._map(state[name], f"state {name}")
+            for name in known - {"clock", "mac_events"}
+        }
+        for name, values in maps.items():
+            self._tables.states[name] = values.reshape(-1)
+        self._tables.states["walk_node"] = -1
+        self._clock[:] = np.asarray(state["clock"], np.float64)
+        self._mac_events = int(np.asarray(state["mac_events"]))
+
+    def cell_parameters(self) -> dict[str, FloatArray]:
+        """Return what each cell is: maps of shape (pe, row, column); see `DEVICE`."""
+        return {
+            name: self._tables.devices[name].reshape(self.geometry.shape).copy()
+            for name in DEVICE.names or ()
+        }
+
+    # Work
+
+    def _cells(self, index: npt.ArrayLike) -> IndexArray:
+        cells = np.ascontiguousarray(index, np.int64).reshape(-1)
+        if cells.size and (cells.min() < 0 or cells.max() >= self.geometry.n_cells):
+            worst = cells.min() if cells.min() < 0 else cells.max()
+            raise ChipError(f"chip: cell {worst} does not exist; there are {self.geometry.n_cells}")
+        return cells
+
+    def _shared(self, work: Callable[[Share], None], size: int) -> None:
+        """Do the work in one go, or in shares on threads where that pays."""
+        if self.threads == 1 or size < _WORTH_THREADS:
+            work((0, 1))
+            return
+        list(self._pool.map(work, [(part, self.threads) for part in range(self.threads)]))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, thread_name_prefix="chip")
+
+
+def _each(values: npt.ArrayLike, n: int) -> FloatArray:
+    """Return a scalar or (n,) array as a contiguous (n,) array."""
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float64), n))

@@ -1,0 +1,177 @@
+"""The chip's loops over cells: compiled, without the interpreter lock, one thread's share each.
+
+A share is (part, parts): the thread `part` of `parts` visits the cells it owns, in the order asked,
+so a cell that stands twice is served twice in order, and the answer does not depend on `parts`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.model import equations as eq
+from labctl_data.model.compiled import compiled
+from labctl_data.model.parameter import FloatArray
+from labctl_instruments.chip import random as rnd
+from labctl_instruments.chip.cell import (
+    LEAST_STRENGTH,
+    Pulse,
+    Tables,
+    act,
+    conductance_now,
+    pulse_of,
+    seen,
+)
+
+IndexArray = npt.NDArray[np.int64]
+Share = tuple[int, int]
+
+_OWNED = 4
+"""Cells change owner every 2**_OWNED: the cells of a share lie together in memory."""
+
+
+@compiled
+def draw_devices(t: Tables) -> None:
+    """Draw what every cell is, from the model's spreads and the seed."""
+    p = t.model[0]
+    for cell in range(t.devices.shape[0]):
+        device = t.devices[cell]
+        a = rnd.draw(t.key, cell, 0, rnd.DEVICE, 0)
+        b = rnd.draw(t.key, cell, 0, rnd.DEVICE, 1)
+        c = rnd.draw(t.key, cell, 0, rnd.DEVICE, 2)
+        first, second = rnd.normal_pair(a[0], a[1])
+        third, forming = rnd.normal_pair(a[2], a[3])
+        fresh, dwell = rnd.normal_pair(b[0], b[1])
+        device.bound_high_factor = math.exp(p.bound_high_spread * first)
+        device.bound_low_factor = math.exp(p.bound_low_spread * second)
+        device.rate_factor = math.exp(p.rate_spread * third)
+        device.forming_voltage = p.forming_voltage + p.forming_spread * forming
+        device.fresh_conductance = p.fresh_conductance * math.exp(p.fresh_spread * fresh)
+        span = p.formed_high - p.formed_low
+        device.formed_conductance = p.formed_low + span * rnd.uniform(b[2])
+        telegraphic = rnd.uniform(b[3]) < p.rtn_fraction
+        device.rtn_amplitude = p.rtn_amplitude * 2.0 * rnd.uniform(c[0]) if telegraphic else 0.0
+        device.rtn_time = p.rtn_time * math.exp(dwell)
+
+
+@compiled
+def conductances(t: Tables, index: IndexArray, now: FloatArray, out: FloatArray) -> None:
+    """Fill `out` with true conductances at effective times `now`."""
+    for i in range(index.shape[0]):
+        out[i] = conductance_now(t, index[i], now[i])
+
+
+@compiled
+def measure(
+    t: Tables,
+    index: IndexArray,
+    clock: FloatArray,
+    read: tuple[float, int],
+    out: FloatArray,
+    share: Share,
+) -> None:
+    """Fill `out` with currents at (voltage, averages); clock rows: effective time, bench time."""
+    p = t.model[0]
+    for i in range(index.shape[0]):
+        cell = index[i]
+        if (cell >> _OWNED) % share[1] == share[0]:
+            g = seen(t, cell, (clock[0, i], clock[1, i]), read[1])
+            out[i] = eq.current(p, g, read[0])
+
+
+@compiled
+def pulse(
+    t: Tables, index: IndexArray, kinds: IndexArray, numbers: FloatArray, share: Share
+) -> None:
+    """Pulse cells; rows of `numbers`: amplitude, width, gate, effective time."""
+    p = t.model[0]
+    last = -1
+    prepared = pulse_of(p, 0, 0.0, 0.0, 0.0)
+    for i in range(index.shape[0]):
+        cell = index[i]
+        if (cell >> _OWNED) % share[1] != share[0]:
+            continue
+        if last < 0 or not same_pulse(kinds, numbers, i, last):
+            prepared = pulse_of(p, kinds[i], numbers[0, i], numbers[1, i], numbers[2, i])
+            last = i
+        t.states[cell].pulses += np.uint32(1)
+        act(t, cell, prepared, numbers[3, i])
+
+
+@compiled
+def same_pulse(kinds: IndexArray, numbers: FloatArray, i: int, j: int) -> bool:
+    """Say whether entries i and j ask for the same pulse."""
+    return bool(
+        kinds[i] == kinds[j]
+        and numbers[0, i] == numbers[0, j]
+        and numbers[1, i] == numbers[1, j]
+        and numbers[2, i] == numbers[2, j]
+    )
+
+
+@compiled
+def stress(t: Tables, index: IndexArray, pulses: tuple[float, float, float], now: float) -> None:
+    """Apply equal READ-polarity pulses (voltage, width, count), the gate fully on.
+
+    Below `LEAST_STRENGTH` a pulse only counts as disturb; above, `count` pulses act as one of
+    `count` times the strength.
+    """
+    p = t.model[0]
+    voltage, width, count = pulses
+    one = pulse_of(p, eq.SET, voltage, width, p.reset_gate)
+    many = Pulse(one.kind, one.strength * count, one.low, one.high, one.amplitude, one.reach)
+    for i in range(index.shape[0]):
+        cell = index[i]
+        if one.strength >= LEAST_STRENGTH:
+            act(t, cell, many, now)
+        t.states[cell].disturb += count * eq.disturb_rate(p, voltage)
+
+
+class SweepSettings(NamedTuple):
+    """What is the same at every point of a sweep."""
+
+    dwell: float
+    """Time at each point, in s."""
+    gate: float
+    """Word-line voltage, in V."""
+    compliance: float
+    """Largest current, in A."""
+
+
+@compiled
+def sweep(
+    t: Tables,
+    cell: int,
+    voltages: FloatArray,
+    clock: FloatArray,
+    settings: SweepSettings,
+    out: FloatArray,
+) -> None:
+    """Fill `out` rows with currents and compliance flags; clock rows as in `measure`.
+
+    At each point the cell first dwells, which is a long pulse at the voltage the limits leave it,
+    and is then read. A compliance stops a SET where a transistor of that saturation would.
+    """
+    p = t.model[0]
+    highest = settings.compliance / p.saturation_voltage
+    limit = min(settings.compliance, eq.saturation_current(p, settings.gate))
+    for i in range(voltages.shape[0]):
+        size = abs(voltages[i])
+        if size == 0.0:
+            continue
+        kind = 0 if voltages[i] > 0.0 else 1
+        reached = eq.effective_amplitude(p, kind, size, settings.gate)
+        at_limit = eq.voltage_at(p, conductance_now(t, cell, clock[0, i]), limit)
+        full = pulse_of(p, kind, min(reached, at_limit), settings.dwell, settings.gate)
+        if size > 0.5:
+            t.states[cell].pulses += np.uint32(1)
+        dwelt = Pulse(
+            kind, full.strength, full.low, min(full.high, highest), full.amplitude, full.reach
+        )
+        act(t, cell, dwelt, clock[0, i])
+        amperes = eq.current(p, seen(t, cell, (clock[0, i], clock[1, i]), 1), reached)
+        out[1, i] = 1.0 if min(amperes, limit) >= settings.compliance else 0.0
+        out[0, i] = math.copysign(min(amperes, limit), voltages[i])
