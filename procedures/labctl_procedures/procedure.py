@@ -206,7 +206,7 @@ class ChipProcedure(Procedure, Generic[P]):
         owner, known = type(self).__name__, self.declared()
         if key not in known:
             raise ParameterError(
-                f"{owner}: there is no parameter '{key}'; there are {', '.join(known)}"
+                f"{owner}: parameter '{key}': there is none; there are {', '.join(known)}"
             )
         try:
             setattr(self, key, known[key].convert(value))
