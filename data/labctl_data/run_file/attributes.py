@@ -17,7 +17,7 @@ JSON_NAMES = "json_attributes"
 STAMP_BYTES = 40
 
 
-def write_attributes(target: h5py.Group, facts: Mapping[str, Any]) -> None:
+def write_attributes(target: h5py.Group | h5py.Dataset, facts: Mapping[str, Any]) -> None:
     """Write facts as attributes in types that can be read while the file grows.
 
     Text becomes fixed-length UTF-8, numbers stay numbers, anything else is JSON text; None is
