@@ -146,34 +146,24 @@ class Admission:
         if not width > 0 or count < 1:
             raise StationError(f"{self._where}: stress of {count} pulses of {width} s")
 
-    def write_down_stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
-        """Enter read-polarity pulses in the ledger."""
-        self._write_down(cells, PulseKind.SET, (abs(voltage), width, np.nan), count)
-
-    def _write_down(
-        self, cells: Cells, kind: PulseKind, pulse: tuple[float, float, float], count: int
-    ) -> None:
-        """Enter at most `count` equal pulses (V, s, gate V) on each cell in the ledger."""
-        n = len(cells)
-        amplitudes, widths, gates = (np.full(n, value) for value in pulse)
-        kinds = np.full(n, int(kind), dtype=np.int64)
-        self.ledger.before_pulses(cells, kinds, amplitudes, widths, gates, count)
-
     def write_down_pulses(self, pulses: Pulses) -> None:
         """Enter one message of programming pulses in the ledger."""
-        self.ledger.before_pulses(
-            pulses.cells, pulses.kinds, pulses.amplitudes, pulses.widths, pulses.gates, 1
-        )
+        fields = (pulses.kinds, pulses.amplitudes, pulses.widths, pulses.gates)
+        kinds, amplitudes, widths, gates = (_compact(field) for field in fields)
+        self.ledger.before_pulses(pulses.cells, kinds, amplitudes, widths, gates, 1)
+
+    def write_down_stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
+        """Enter read-polarity pulses in the ledger."""
+        self.ledger.before_pulses(cells, PulseKind.SET, abs(voltage), width, np.nan, count)
 
     def write_down_sweep(
         self, cell: Cells, voltages: FloatArray, *, dwell: float, gate: float
     ) -> None:
         """Enter the points of a sweep in the ledger, one entry a polarity."""
         for kind, sign in ((PulseKind.SET, 1.0), (PulseKind.RESET, -1.0)):
-            same = voltages[voltages * sign > 0]
+            same = np.abs(voltages[voltages * sign > 0])
             if len(same):
-                highest = float(np.abs(same).max())
-                self._write_down(cell, kind, (highest, dwell, gate), len(same))
+                self.ledger.before_pulses(cell, kind, same.max(), dwell, gate, len(same))
 
     def _check_sense(
         self, kinds: IntArray, amplitudes: FloatArray, widths: FloatArray, gates: FloatArray
@@ -208,3 +198,8 @@ def _one_each(values: npt.NDArray[Any], n: int, name: str) -> npt.NDArray[Any]:
     if values.shape not in ((), (n,)):
         raise StationError(f"pulse {name}: expected one value or {n}, found shape {values.shape}")
     return np.broadcast_to(values, (n,))
+
+
+def _compact(values: npt.NDArray[Any]) -> npt.ArrayLike:
+    """Return one value where all were asked for with one: the ledger then keeps one."""
+    return values[0] if values.strides == (0,) and len(values) else values

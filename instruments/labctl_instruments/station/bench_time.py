@@ -11,6 +11,7 @@ class BenchTime(Protocol):
 
     def now(self) -> float:
         """Return the bench time, in s."""
+        ...
 
     def wait(self, seconds: float) -> None:
         """Return when `seconds` of bench time have passed."""

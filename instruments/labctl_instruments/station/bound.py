@@ -27,6 +27,7 @@ class Quieted(Protocol):
 
     def outputs_on(self) -> tuple[str, ...]:
         """Return what is still on."""
+        ...
 
     def close(self) -> None:
         """Close the connection."""

@@ -79,10 +79,10 @@ class LedgerSink(Protocol):
     def before_pulses(
         self,
         cells: Cells,
-        kinds: npt.NDArray[np.integer],
-        amplitudes: FloatArray,
-        widths: FloatArray,
-        gates: FloatArray,
+        kinds: npt.ArrayLike,
+        amplitudes: npt.ArrayLike,
+        widths: npt.ArrayLike,
+        gates: npt.ArrayLike,
         count: int,
     ) -> None:
         """Write one entry; return only when the operating system has it.
@@ -91,13 +91,13 @@ class LedgerSink(Protocol):
         ----------
         cells : Cells
             The n cells of the message.
-        kinds : ndarray of shape (n,), int
+        kinds : int or array_like of shape (n,)
             `PulseKind` of each cell. Read-polarity stress counts as SET: its bit line is driven.
-        amplitudes : ndarray of shape (n,)
+        amplitudes : float or array_like of shape (n,)
             Highest magnitude each cell can see, in V.
-        widths : ndarray of shape (n,)
-            Length of one pulse, in s.
-        gates : ndarray of shape (n,)
+        widths : float or array_like of shape (n,)
+            Length of one pulse, in s; NaN where a slow instrument sets its own pace.
+        gates : float or array_like of shape (n,)
             Word-line voltage, in V; NaN where the bench's read gate is used.
         count : int
             Most pulses that each cell can receive from this message.
@@ -110,10 +110,10 @@ class NullLedger:
     def before_pulses(
         self,
         cells: Cells,
-        kinds: npt.NDArray[np.integer],
-        amplitudes: FloatArray,
-        widths: FloatArray,
-        gates: FloatArray,
+        kinds: npt.ArrayLike,
+        amplitudes: npt.ArrayLike,
+        widths: npt.ArrayLike,
+        gates: npt.ArrayLike,
         count: int,
     ) -> None:
         """Forget the message."""
@@ -131,25 +131,35 @@ class Station(Protocol):
     @property
     def bench(self) -> BenchInfo:
         """What a run remembers of this bench."""
+        ...
 
     @property
     def geometry(self) -> Geometry:
         """Size of the chip."""
+        ...
 
     @property
     def parallel_cells(self) -> int:
         """How many cells one message can serve; procedures work in blocks of at most this."""
+        ...
 
     @property
     def known_stuck(self) -> Int8Array:
         """`StuckClass` of each cell by the bench's chip file, shape (pe, row, col); 0 is none."""
+        ...
 
     @property
     def saturated(self) -> int:
         """ADC conversions that met the top of their range since the station was opened."""
+        ...
 
-    ledger: LedgerSink
-    """Where messages that can pulse are written down; the engine puts the run's ledger here."""
+    @property
+    def ledger(self) -> LedgerSink:
+        """Where messages that can pulse are written down; the engine puts the run's ledger here."""
+        ...
+
+    @ledger.setter
+    def ledger(self, sink: LedgerSink) -> None: ...
 
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances.
@@ -168,6 +178,7 @@ class Station(Protocol):
         ndarray of shape (n,)
             Conductances in the order of `cells`, in S.
         """
+        ...
 
     def pulse(self, cells: Cells, kind: Kind, amplitude: Value, width: Value, gate: Value) -> None:
         """Give each cell one programming pulse.
@@ -203,6 +214,7 @@ class Station(Protocol):
         compliance : float
             Highest current magnitude, in A.
         """
+        ...
 
     def stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
         """Give each cell `count` equal pulses in read polarity, of `voltage` V and `width` s."""
@@ -224,9 +236,11 @@ class Station(Protocol):
         ndarray of shape (n, plan.n_outputs), int32
             Sums in ADC codes.
         """
+        ...
 
     def pulse_counts(self, cells: Cells) -> UInt32Array | None:
         """Return the programming pulses each cell ever received, (n,); None without counters."""
+        ...
 
     def set_temperature(self, kelvin: float) -> None:
         """Bring the chuck to `kelvin`; a bench without a chuck raises `StationError`."""
@@ -236,6 +250,7 @@ class Station(Protocol):
 
     def now(self) -> float:
         """Return the bench time, in s."""
+        ...
 
     def rest(self) -> None:
         """Put every output off, then open every crosspoint, and see that it is so.
@@ -251,6 +266,7 @@ class Station(Protocol):
 
     def __enter__(self) -> Self:
         """Return the station."""
+        ...
 
     def __exit__(
         self,

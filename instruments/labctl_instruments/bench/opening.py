@@ -1,0 +1,207 @@
+"""From a bench file to a station: the one place that knows which bench is simulated."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl_data.cells import Geometry
+from labctl_instruments.bench.loading import load_bench
+from labctl_instruments.bench.schema import BenchFile, InstrumentTable
+from labctl_instruments.errors import BenchError
+from labctl_instruments.station.bench_time import BenchTime, InstrumentTime, WallTime
+from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
+
+if TYPE_CHECKING:
+    from pymeasure.adapters import VISAAdapter
+
+_TIMEOUT_MS = 30_000
+"""Longer than any message runs: an advance in real time excepted, which is not for campaigns."""
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class _Access:
+    """How the instruments of a bench are reached."""
+
+    library: str
+    """VISA library, as pyvisa names it; empty for the platform's own."""
+    on_close: tuple[Callable[[], None], ...] = ()
+    """What ends with the bench."""
+
+
+def open_bench(
+    bench: str | Path, *, seed: int | None = None, chip: str | Path | None = None
+) -> Station:
+    """Open a bench and return its station.
+
+    Parameters
+    ----------
+    bench : str or Path
+        Name of a shipped bench, or path of a bench file.
+    seed : int, optional
+        Seed of a simulated chip, instead of the bench file's.
+    chip : str or Path, optional
+        Chip file of a simulated chip, instead of what the bench file says.
+
+    Returns
+    -------
+    Station
+        With all outputs off; the first verb puts them on. Its ``with`` block rests and closes it.
+
+    Raises
+    ------
+    BenchError
+        If the bench file is wrong, or a seed or chip is asked of a real bench.
+    InstrumentError, StationError
+        If an instrument does not answer as it should, or is not the one the file names.
+    """
+    file = load_bench(bench)
+    chip_file = _chip_file(file, seed, chip)
+    info = BenchInfo(
+        name=file.name,
+        kind=file.kind,
+        path=file.path,
+        text=file.text,
+        identity=file.identity.identity(),
+        geometry=file.geometry.geometry(),
+        envelope=file.envelope.envelope(),
+        seed=_seed(file, seed),
+        chip_file=chip_file,
+    )
+    access = _access(file, info)
+    try:
+        return _STATIONS[file.kind](file, info, access)
+    except BaseException:
+        for end in access.on_close:
+            end()
+        raise
+
+
+def _chip_file(file: BenchFile, seed: int | None, chip: str | Path | None) -> Path | None:
+    if file.virtual is None:
+        for asked in [f"seed {seed}"] * (seed is not None) + [f"chip file '{chip}'"] * bool(chip):
+            raise BenchError(file.path, "", f"{asked} asked for, but its chip is real")
+        return None
+    return Path(chip) if chip is not None else file.virtual.file
+
+
+def _seed(file: BenchFile, seed: int | None) -> int | None:
+    if file.virtual is None or seed is not None:
+        return seed
+    return file.virtual.seed
+
+
+def _access(file: BenchFile, info: BenchInfo) -> _Access:
+    if file.virtual is None:
+        return _Access(library="")
+    from labctl_instruments.virtual.opening import open_rack
+
+    rack = open_rack(file, seed=info.seed, chip=info.chip_file)
+    return _Access(library=f"{rack.token}@labctl", on_close=(rack.close,))
+
+
+def _adapter(table: InstrumentTable, access: _Access) -> VISAAdapter:
+    from pymeasure.adapters import VISAAdapter
+
+    on_socket = table.address.upper().endswith("::SOCKET")
+    adapter = VISAAdapter(
+        table.address,
+        visa_library=access.library,
+        write_termination="\n",
+        read_termination="\n" if on_socket else None,
+        timeout=_TIMEOUT_MS,
+        chunk_size=_CHUNK_BYTES,
+    )
+    if on_socket:
+        _disable_nagle(adapter)
+    return adapter
+
+
+def _disable_nagle(adapter: VISAAdapter) -> None:
+    """Send small messages at once; pyvisa-py refuses the VISA attribute for it."""
+    with contextlib.suppress(AttributeError, KeyError, OSError):
+        session = adapter.connection.visalib.sessions[adapter.connection.session]
+        session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _bench_time(file: BenchFile, access: _Access) -> BenchTime:
+    from labctl_instruments.drivers.bench_clock import BenchClock
+
+    for name, table in file.with_role("clock").items():
+        clock = BenchClock(_adapter(table, access), name)
+        clock.check_identity()
+        return InstrumentTime(clock)
+    return WallTime()
+
+
+def _known_stuck(chip_file: Path | None, geometry: Geometry) -> Int8Array:
+    if chip_file is None:
+        return np.zeros(geometry.shape, dtype=np.int8)
+    from labctl_data.chip_file import read_chip
+
+    cells = read_chip(chip_file).cells
+    if cells is None:
+        return np.zeros(geometry.shape, dtype=np.int8)
+    return np.asarray(cells.stuck, dtype=np.int8).reshape(geometry.shape)
+
+
+def _board_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
+    from labctl_instruments.drivers.array_test_board import ArrayTestBoard
+    from labctl_instruments.station.board import BoardStation
+
+    ((name, table),) = file.with_role("board").items()
+    return BoardStation(
+        ArrayTestBoard(_adapter(table, access), name),
+        info,
+        _bench_time(file, access),
+        known_stuck=_known_stuck(info.chip_file, info.geometry),
+        sweep_dwell=file.measurement.sweep_dwell,
+        on_close=access.on_close,
+    )
+
+
+def _smu_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
+    from labctl_instruments.drivers.keithley707b import Keithley707B
+    from labctl_instruments.drivers.keithley2450 import Keithley2450
+    from labctl_instruments.drivers.keysight81160a import Keysight81160A
+    from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
+
+    def smu(role: str) -> Keithley2450:
+        ((name, table),) = file.with_role(role).items()
+        return Keithley2450(_adapter(table, access), name)
+
+    ((pulser, pulser_table),) = file.with_role("pulser").items()
+    channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
+    instruments = SmuInstruments(
+        bit=smu("bit-line"),
+        source=smu("source-line"),
+        gate=smu("word-line"),
+        pulser=Keysight81160A(_adapter(pulser_table, access), pulser),
+        pulser_channel=channel,
+        matrices={
+            name: Keithley707B(_adapter(table, access), name)
+            for name, table in file.with_role("matrix").items()
+        },
+        wiring=file.wiring,
+    )
+    return SmuStation(
+        instruments,
+        info,
+        _bench_time(file, access),
+        known_stuck=_known_stuck(info.chip_file, info.geometry),
+        settings=SmuSettings(file.measurement.read_gate, file.measurement.nplc),
+        on_close=access.on_close,
+    )
+
+
+_STATIONS: dict[str, Callable[[BenchFile, BenchInfo, _Access], Station]] = {
+    "board": _board_station,
+    "smu": _smu_station,
+}
