@@ -25,7 +25,7 @@ def show(file: Path, as_json: bool) -> None:
     facts = describe(file)
     listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
     for each in facts.parameters:
-        listing.add_row(*each.cells())
+        listing.add_row(*each.texts)
     say(
         as_json,
         {
@@ -34,6 +34,7 @@ def show(file: Path, as_json: bool) -> None:
             "parameters": list(facts.parameters),
             "quality": facts.quality,
             "cells": facts.cells,
+            "provenance": facts.provenance,
         },
         f"[bold]{file}[/bold]: {facts.model}",
         listing,
@@ -55,5 +56,6 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     rows = compare_chips(a, b)
     listing = table("statistic", "KS distance", "p", "n", "m")
     for name, each in rows.items():
-        listing.add_row(name, f"{each.distance:.4f}", f"{each.p:.3g}", str(each.n), str(each.m))
+        sizes = (str(size) for size in each.sizes)
+        listing.add_row(name, f"{each.distance:.4f}", f"{each.p_value:.3g}", *sizes)
     say(as_json, {"a": a, "b": b, "ks": rows}, listing)

@@ -21,24 +21,18 @@ def command(files: tuple[Path, ...], output: Path | None, as_json: bool) -> None
     The chip file goes behind a virtual bench by --chip.
     """
     from labctl.chip_fitting import fit_to_file
+    from labctl.chips import Parameter
     from labctl.configuration import output_path
 
     path = output_path(output, "chip")
     result = fit_to_file(files, path)
+    parameters = [Parameter.of(each) for each in result.parameters]
     listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
-    for each in result.parameters:
-        if isinstance(each.value, float):
-            listing.add_row(
-                each.name,
-                f"{each.value:.4g}",
-                f"{each.uncertainty:.2g}" if each.uncertainty is not None else "",
-                each.unit,
-                "yes" if each.identifiable else "no",
-                each.source,
-            )
+    for each in parameters:
+        listing.add_row(*each.texts)
     say(
         as_json,
-        {"file": path, "parameters": list(result.parameters), "quality": result.quality},
+        {"file": path, "parameters": parameters, "quality": result.quality},
         f"[bold]{path}[/bold]",
         listing,
         facts_table(result.quality),

@@ -12,7 +12,6 @@ import click
 from labctl.bench_choice import BenchChoice
 from labctl.configuration import load_configuration
 
-
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 existing_file = _EXISTING

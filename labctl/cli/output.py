@@ -20,6 +20,9 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else."
 )
 
+_PIPE_WIDTH = 200
+"""Columns of text that no terminal folds: a table in a log keeps one line a row."""
+
 
 def say(as_json: bool, facts: Mapping[str, object], *texts: RenderableType) -> None:
     """Print `facts` as one JSON object, or `texts` for a person.
@@ -38,7 +41,9 @@ def say(as_json: bool, facts: Mapping[str, object], *texts: RenderableType) -> N
         return
     from rich.console import Console  # 60 ms that --help and --json do not need
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPE_WIDTH)
     for text in texts:
         console.print(text)
 

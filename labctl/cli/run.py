@@ -12,6 +12,7 @@ from labctl.cli.options import bench_options, output_option
 from labctl.cli.output import facts_table, json_option, plain, say
 from labctl.configuration import load_configuration, output_path
 from labctl.errors import FailedError
+from labctl.facts import brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +65,14 @@ def _measure(
     procedure: ChipProcedure[Any], where: BenchChoice, path: Path, operator: str, as_json: bool
 ) -> None:
     from labctl.cli.progress import ProgressBar
-    from labctl.engine import run
+    from labctl.engine import RunError, run
 
+    failure: str | None = None
     with where.open() as station, ProgressBar() as progress:
-        result = run(procedure, station, path, progress=progress, operator=operator)
+        try:
+            result = run(procedure, station, path, progress=progress, operator=operator)
+        except RunError as error:
+            result, failure = error.result, str(error)
     say(
         as_json,
         {
@@ -77,10 +82,11 @@ def _measure(
             "summary": result.summary,
         },
         f"[bold]{result.file}[/bold]: {result.status}, {result.rows} rows",
-        facts_table(result.summary),
+        facts_table(brief(result.summary)),
     )
     if result.status != "complete":
-        raise FailedError(f"{result.file}: the run ended as '{result.status}'", said=True)
+        ended = f"{result.file}: the run ended as '{result.status}'"
+        raise FailedError(failure or ended, said=True)
 
 
 def _predict(procedure: ChipProcedure[Any], where: BenchChoice, as_json: bool) -> None:

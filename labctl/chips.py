@@ -1,0 +1,152 @@
+"""Chips as facts: what a chip file says, and how far two chips differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labctl.errors import ReportError
+from labctl.measured import FloatArray, statistics
+from labctl_data.chip_file import ChipFile, FittedParameter, read_chip
+from labctl_data.errors import ChipFileError
+from labctl_data.model import StuckClass
+from labctl_data.run_file import open_run
+from labctl_data.statistics import TwoSampleTest, two_sample_test
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a device model, as a table shows it."""
+
+    name: str
+    """Name in the model."""
+    value: Any
+    """Value, SI: a number, or a list by conductance bin."""
+    unit: str
+    """SI unit; `1` for a pure number."""
+    uncertainty: Any
+    """Standard error, of the value's shape; NaN where none is known."""
+    identifiable: bool
+    """Whether the runs told; else the value is carried from `source`."""
+    source: str
+    """Where the value comes from."""
+
+    @classmethod
+    def of(cls, fitted: FittedParameter) -> Parameter:
+        """Return a parameter of a chip file."""
+        return cls(
+            fitted.name,
+            fitted.value,
+            fitted.unit,
+            fitted.uncertainty,
+            fitted.identifiable,
+            fitted.source,
+        )
+
+    @property
+    def texts(self) -> list[str]:
+        """Name, value, uncertainty, unit, verdict and source, for a person."""
+        unit = "" if self.unit == "1" else self.unit
+        verdict = "yes" if self.identifiable else "no"
+        value, error = _text(self.value), _text(self.uncertainty)
+        return [self.name, value, error, unit, verdict, self.source]
+
+
+@dataclass(frozen=True)
+class ChipFacts:
+    """What a chip file says."""
+
+    model: str
+    """Name of the device model."""
+    parameters: tuple[Parameter, ...]
+    """Its parameters."""
+    quality: Mapping[str, Any]
+    """How well the model fits the runs."""
+    cells: Mapping[str, Any]
+    """How many cells are kept, and how many of them are stuck and how; empty without cells."""
+    provenance: Mapping[str, Any]
+    """Who wrote it, when, from what."""
+
+
+def describe(file: Path) -> ChipFacts:
+    """Return what a chip file says.
+
+    Raises
+    ------
+    ChipFileError
+        If it cannot be read.
+    """
+    chip = read_chip(file)
+    return ChipFacts(
+        chip.model.name,
+        tuple(Parameter.of(each) for each in chip.parameters),
+        chip.quality,
+        _cells(chip),
+        chip.provenance,
+    )
+
+
+def compare(a: Path, b: Path) -> dict[str, TwoSampleTest]:
+    """Compare two chips by their files.
+
+    Parameters
+    ----------
+    a, b : Path
+        Run files of one procedure, or chip files that keep cells.
+
+    Returns
+    -------
+    dict of TwoSampleTest
+        The Kolmogorov-Smirnov distance of each statistic that both have.
+
+    Raises
+    ------
+    ReportError
+        If the files have no statistic in common.
+    """
+    distances = compare_samples(_samples(a), _samples(b))
+    if not distances:
+        raise ReportError(f"{a} and {b}: no statistic in common to compare")
+    return distances
+
+
+def compare_samples(
+    a: Mapping[str, FloatArray], b: Mapping[str, FloatArray]
+) -> dict[str, TwoSampleTest]:
+    """Return the distance of each statistic that both chips have."""
+    return {name: two_sample_test(a[name], b[name]) for name in a if name in b}
+
+
+def _samples(file: Path) -> dict[str, FloatArray]:
+    try:
+        chip = read_chip(file)
+    except ChipFileError as error:
+        if "not a labctl chip file" not in str(error):
+            raise
+        return statistics(open_run(file))
+    tables = {} if chip.cells is None else dict(chip.cells.parameters)
+    samples = {name: np.asarray(table, np.float64).ravel() for name, table in tables.items()}
+    return {f"cells' {name}": sample for name, sample in samples.items()}
+
+
+def _cells(chip: ChipFile) -> dict[str, Any]:
+    if chip.cells is None:
+        return {}
+    stuck = chip.cells.stuck
+    kinds = {kind.name.lower().replace("_", " "): kind for kind in StuckClass if kind}
+    counts = {name: int(np.sum(stuck == kind)) for name, kind in kinds.items()}
+    return {"cells": int(stuck.size), **{name: n for name, n in counts.items() if n}}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  (a number or an array)
+    values = np.atleast_1d(np.asarray(value, np.float64))
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return ""
+    if values.size == 1 or values.min() == values.max():
+        return f"{values[0]:.4g}"
+    return f"{values.min():.3g} to {values.max():.3g}"

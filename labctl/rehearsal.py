@@ -1,0 +1,114 @@
+"""What a run would take: the same procedure, played through on a simulated bench of the same shape.
+
+Nothing is estimated by formula that can be counted: rows, messages' time and pulses are those of
+the rehearsal, and the worst voltage is the procedure's own demand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labctl.bench_choice import BenchChoice
+
+if TYPE_CHECKING:
+    from labctl.engine import ProgressSink
+    from labctl_instruments.bench.schema import BenchFile
+    from labctl_procedures.procedure import ChipProcedure
+
+_STAND_IN = """
+[instruments.rehearsal-clock]
+driver = "bench-clock"
+address = "TCPIP0::rehearsal-clock.sim::5025::SOCKET"
+role = "clock"
+
+[virtual]
+preset = "yao"
+"""
+"""What makes a real bench's file one of a simulated bench."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run is expected to take, and the worst it would do to a cell."""
+
+    time: float
+    """Bench time, in s."""
+    wall_time: float
+    """Time the rehearsal itself took, in s: the run's own time on a simulated bench."""
+    rows: int
+    """Rows of the run file."""
+    file_size: int
+    """Size of the run file, in bytes."""
+    pulses: int
+    """Pulses on all cells together, stress reads and points of sweeps among them."""
+    pulses_per_cell: int
+    """Most programming pulses that one cell can receive."""
+    voltage: float
+    """Highest magnitude on a bit line or source line, in V."""
+    current: float
+    """Highest current that a sweep is allowed, in A; 0 without one."""
+
+
+def rehearse(
+    procedure: ChipProcedure[Any], where: BenchChoice, *, progress: ProgressSink | None = None
+) -> Estimate:
+    """Predict a run by playing it on a simulated bench; the real one is not touched.
+
+    Parameters
+    ----------
+    procedure : ChipProcedure
+        With its parameters; it is spent afterwards.
+    where : BenchChoice
+        The bench of the run.
+    progress : ProgressSink, optional
+        Where to show progress.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    LabctlError
+        If the run would be refused.
+    """
+    from labctl.engine import run
+    from labctl_data.run_file import open_run
+
+    with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
+        file = Path(folder) / "rehearsal.h5"
+        with _stand_in(where, Path(folder)) as choice, choice.open() as station:
+            began, began_wall = station.now(), time.monotonic()
+            result = run(procedure, station, file, progress=progress)
+            ended = station.now()
+        given = open_run(file).ledger["count"]
+        demand = procedure.demand()
+        return Estimate(
+            time=ended - began,
+            wall_time=time.monotonic() - began_wall,
+            rows=result.rows,
+            file_size=file.stat().st_size,
+            pulses=int(given.sum()),
+            pulses_per_cell=demand.pulses_per_cell,
+            voltage=demand.voltage,
+            current=demand.compliance,
+        )
+
+
+@contextmanager
+def _stand_in(where: BenchChoice, folder: Path) -> Iterator[BenchChoice]:
+    from labctl_instruments import load_bench
+
+    bench: BenchFile = load_bench(where.bench)
+    if bench.virtual is not None:
+        yield where
+        return
+    path = folder / f"{bench.name}.toml"
+    path.write_text(bench.text + _STAND_IN, encoding="utf-8")
+    yield BenchChoice(str(path), where.seed)

@@ -1,0 +1,83 @@
+"""Figures of sums and networks: MAC error, confusion, accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgba
+
+from labctl.report.ink import BLUE, INK, MUTED, drawn
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def mac_picture(expected: FloatArray, measured: FloatArray) -> Markup:
+    """Draw measured sums over expected ones, and the distribution of their difference.
+
+    Parameters
+    ----------
+    expected, measured : ndarray of shape (n,)
+        Sums in ADC codes.
+    """
+
+    def draw(axes: Any) -> None:  # noqa: ANN401  (an array of axes)
+        scatter, histogram = axes
+        ends = [float(expected.min()), float(expected.max())]
+        scatter.plot(ends, ends, color=MUTED, linewidth=0.8, zorder=1)
+        scatter.scatter(
+            expected, measured, s=5, color=BLUE, alpha=0.35, linewidths=0, rasterized=True, zorder=2
+        )
+        scatter.set_xlabel("expected / ADC codes")
+        scatter.set_ylabel("measured / ADC codes")
+        histogram.hist(measured - expected, bins=60, histtype="stepfilled", color=BLUE, alpha=0.75)
+        histogram.set_xlabel("measured \u2212 expected / ADC codes")
+        histogram.set_ylabel("sums")
+        histogram.grid(visible=False, axis="x")
+
+    return drawn("Multiply-accumulate: measured over expected", draw, height=3.2, ncols=2)
+
+
+def confusion_picture(labels: IntArray, predictions: IntArray, classes: int) -> Markup:
+    """Draw how often each class was taken for each other.
+
+    Parameters
+    ----------
+    labels, predictions : ndarray of shape (n,)
+        Classes 0 to classes - 1.
+    classes : int
+        Number of classes.
+    """
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, predictions), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(axes: Axes) -> None:
+        tint = ListedColormap([to_rgba(BLUE, share) for share in np.linspace(0, 0.85, 256) ** 0.7])
+        axes.pcolormesh(shares, cmap=tint, vmin=0, vmax=1, edgecolors="none")
+        for row, column in np.ndindex(counts.shape):
+            if counts[row, column]:
+                axes.text(
+                    column + 0.5,
+                    row + 0.5,
+                    str(counts[row, column]),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color=INK,
+                )
+        ticks = np.arange(classes)
+        axes.set_xticks(ticks + 0.5, [str(tick) for tick in ticks])
+        axes.set_yticks(ticks + 0.5, [str(tick) for tick in ticks])
+        axes.invert_yaxis()
+        axes.set_aspect("equal")
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.set_xlabel("recognised as")
+        axes.set_ylabel("was")
+
+    return drawn("Confusion matrix", draw, width=7.2, height=4.6)
