@@ -16,6 +16,7 @@ from pyvisa.constants import EventMechanism, EventType, ResourceAttribute, Statu
 from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
 from pyvisa.util import DebugInfo, LibraryPath
 
+from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.persona import QUERY_INTERRUPTED, QUERY_UNTERMINATED
 from labctl_instruments.virtual.rack import Rack, registered
 from labctl_instruments.virtual.scpi.status import MASTER_SUMMARY, MESSAGE_AVAILABLE
@@ -96,18 +97,15 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
 
     def _init(self) -> None:
         rack = registered(self.library_path)
-        if rack is None:
-            from labctl_instruments.virtual.opening import open_rack
-
-            rack = open_rack(self.library_path)
-        self.rack = rack
+        self._is_own_rack = rack is None
+        self.rack = open_rack(self.library_path) if rack is None else rack
         self._sessions: dict[int, _Session] = {}
         self._handles = itertools.count(1)
-        self._addresses = {_canonical(address): address for address in rack.addresses}
+        self._addresses = {_canonical(address): address for address in self.rack.addresses}
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
         """Return a handle for the resource manager."""
-        handle = VISARMSession(next(self._handles))
+        handle = self._manager = VISARMSession(next(self._handles))
         return handle, self.handle_return_value(handle, _SUCCESS)
 
     def list_resources(self, session: VISARMSession, query: str = "?*::INSTR") -> tuple[str, ...]:
@@ -134,7 +132,9 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         return handle, self.handle_return_value(handle, _SUCCESS)
 
     def close(self, session: VISASession | VISAEventContext | VISARMSession) -> StatusCode:
-        """Close a session; the rack lives on."""
+        """Close a session; the resource manager's own closes a rack that was opened for it."""
+        if session == self._manager and self._is_own_rack:
+            self.rack.close()
         self._sessions.pop(session, None)
         return self.handle_return_value(None, _SUCCESS)
 

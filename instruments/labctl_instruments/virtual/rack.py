@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labctl_instruments.errors import RackError
@@ -42,6 +42,17 @@ class Rack:
         self.token = f"rack-{uuid.uuid4().hex[:12]}"
         self._personas = dict(personas)
         self._lock = threading.RLock()
+        self._endings: list[Callable[[], None]] = []
+
+    def on_close(self, ending: Callable[[], None]) -> None:
+        """Call `ending` once, when the rack is closed."""
+        self._endings.append(ending)
+
+    def close(self) -> None:
+        """Save what is to be saved; the rack answers on, for clients that are late."""
+        with self._lock:
+            while self._endings:
+                self._endings.pop()()
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -151,9 +151,8 @@ class ArrayBoardPersona(ScpiPersona):
         self._limits.check("stress voltage", abs(voltage), "voltage")
         cells = self._cells(block)
         order = _order_in_row(cells // self._geometry.columns)
-        duration = count * (width + RECOVERY_TIME)
-        self._chip.stress(cells, voltage, width, count, self._clock.now() + duration * (order + 1))
-        self._clock.charge(duration * (order.max(initial=-1) + 1))
+        self._clock.charge(count * (width + RECOVERY_TIME) * (order.max(initial=-1) + 1))
+        self._chip.stress(cells, voltage, width, count, self._clock.now())
 
     def _counters(self, block: memoryview) -> npt.NDArray[np.uint32]:
         return np.asarray(self._chip.pulse_counts(self._cells(block)), layout.COUNT)
@@ -169,7 +168,12 @@ class ArrayBoardPersona(ScpiPersona):
         programming = int(np.count_nonzero(np.abs(voltages) > HIGHEST_READ_VOLTAGE))
         check_sweep(voltages, self._limits, int(self._chip.pulse_counts(cells)[0]) + programming)
         currents, flags = self._chip.sweep(
-            int(cells[0]), voltages, dwell, gate, compliance, self._clock.now()
+            int(cells[0]),
+            voltages,
+            dwell=dwell,
+            gate=gate,
+            compliance=compliance,
+            time=self._clock.now(),
         )
         self._clock.charge(dwell * len(voltages))
         points = np.zeros(len(voltages), layout.SWEEP_POINT)
