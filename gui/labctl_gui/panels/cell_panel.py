@@ -1,0 +1,96 @@
+"""The chosen cell: its conductance after each pulse it received lately."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from labctl_data.pulse import PulseKind
+from labctl_gui import theme
+from labctl_gui.panels.words import conductance_text, faint, labelled
+from labctl_gui.state.cell_events import READ, CellTrace
+
+MOST = 2_000
+"""Entries of a trace that are drawn at most; the last ones are."""
+
+
+class CellPanel(QWidget):
+    """Shows the recent life of one cell: blue after SET, orange after RESET, grey after a read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = labelled("Click a cell to see its history", "heading")
+        self.key = faint("")
+        self.plot = pg.PlotWidget()
+        self.plot.setMinimumSize(160, 110)
+        self._item = self.plot.getPlotItem()
+        self._item.showGrid(x=True, y=True, alpha=0.18)
+        self._item.setMenuEnabled(False)
+        self._item.setLabel("bottom", "Pulses")
+        self._item.setLabel("left", "Conductance", units="S")
+        self._line = pg.PlotDataItem()
+        self._dots = {kind: pg.PlotDataItem() for kind in (READ, *PulseKind)}
+        for item in (self._line, *self._dots.values()):
+            self._item.addItem(item)
+        head = QHBoxLayout()
+        head.addWidget(self.title)
+        head.addStretch(1)
+        head.addWidget(self.key)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(3)
+        layout.addLayout(head)
+        layout.addWidget(self.plot, stretch=1)
+        self._colours = theme.LIGHT
+
+    def show_trace(self, cell: tuple[int, int, int] | None, trace: CellTrace) -> None:
+        """Show the trace of `cell` (PE, row, column)."""
+        self.title.setText(_title(cell, trace))
+        pulses = trace.pulses[-MOST:].astype(np.float64)
+        conductances, kinds = trace.conductances[-MOST:], trace.last_kind[-MOST:]
+        if len(pulses) and pulses[-1] == pulses[0]:
+            pulses = np.arange(len(pulses), dtype=np.float64)
+            self._item.setLabel("bottom", "Reads")
+        else:
+            self._item.setLabel("bottom", "Pulses")
+        self._line.setData(pulses, conductances, pen=pg.mkPen(self._colours.faint, width=1))
+        for kind, item in self._dots.items():
+            mine = kinds == kind
+            item.setData(
+                pulses[mine],
+                conductances[mine],
+                pen=None,
+                symbol="o",
+                symbolSize=5,
+                symbolPen=None,
+                symbolBrush=self._colour(kind),
+            )
+
+    def wear(self, colours: theme.Colours) -> None:
+        """Take on the colours of the application."""
+        self._colours = colours
+        self.plot.setBackground(colours.base)
+        for name in ("left", "bottom"):
+            self._item.getAxis(name).setPen(colours.text)
+            self._item.getAxis(name).setTextPen(colours.text)
+        self.key.setText(
+            f"<span style='color:{colours.first}'>●</span> SET  "
+            f"<span style='color:{colours.second}'>●</span> RESET  "
+            f"<span style='color:{colours.faint}'>●</span> read"
+        )
+
+    def _colour(self, kind: int) -> str:
+        chosen = {PulseKind.SET: self._colours.first, PulseKind.RESET: self._colours.second}
+        return chosen.get(PulseKind(kind), "") if kind != READ else self._colours.faint
+
+
+def _title(cell: tuple[int, int, int] | None, trace: CellTrace) -> str:
+    if cell is None:
+        return "Click a cell to see its history"
+    place = f"Cell {cell[0]}/{cell[1]}/{cell[2]}"
+    if trace.is_empty:
+        return f"{place}: not read yet"
+    pulses = int(trace.pulses[-1])
+    counted = f"{pulses} pulse{'' if pulses == 1 else 's'}"
+    return f"{place}: {conductance_text(float(trace.conductances[-1]))}, {counted}"

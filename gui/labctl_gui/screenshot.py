@@ -1,0 +1,82 @@
+"""One picture of the window, drawn offscreen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PyQt6.QtCore import QEventLoop, QSettings
+from PyQt6.QtWidgets import QApplication
+
+from labctl_data.errors import LabctlError
+from labctl_gui.state.bench import BenchPhase
+from labctl_gui.state.journal import Journal
+from labctl_gui.state.session import Session
+from labctl_gui.window import OperatorWindow
+
+PATIENCE = 60.0
+"""How long the bench may take, in s; the first time, kernels are compiled."""
+SIZE = (1366, 768)
+"""Width and height of the picture, in px."""
+
+
+class ScreenshotError(LabctlError):
+    """The picture could not be taken."""
+
+
+def take_screenshot(session: Session, journal: Journal, bench: str, path: Path) -> None:
+    """Open `bench`, read its first PE, draw the window into `path`, and close.
+
+    Raises
+    ------
+    ScreenshotError
+        If the bench does not open or the file cannot be written.
+    """
+    with TemporaryDirectory() as folder:
+        settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
+        window = OperatorWindow(session, journal, settings)
+        window.resize(*SIZE)
+        window.show()
+        try:
+            _open_and_read(session, window, bench)
+            settle(window)
+            if not window.grab().save(str(path), "PNG"):
+                raise ScreenshotError(f"screenshot {path}: cannot be written")
+        finally:
+            window.close()
+
+
+def _open_and_read(session: Session, window: OperatorWindow, bench: str) -> None:
+    session.open_bench(bench)
+    wait_for(lambda: session.status.is_open or bool(session.status.problem))
+    info = session.status.info
+    if info is None:
+        why = session.status.problem or f"did not open in {PATIENCE:g} s"
+        raise ScreenshotError(f"bench '{bench}': {why}")
+    session.read_pe(0)
+    wait_for(lambda: _is_read(session) and bool(session.procedures))
+    window.refresh()
+    window.array.choose(0, info.geometry.rows // 2, info.geometry.columns // 2)
+
+
+def wait_for(reached: Callable[[], bool], patience: float = PATIENCE) -> bool:
+    """Let the window live until `reached`, or for `patience` s; return whether it was."""
+    end = time.monotonic() + patience
+    while not reached() and time.monotonic() < end:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+    return reached()
+
+
+def settle(window: OperatorWindow) -> None:
+    """Let everything that was measured reach the screen."""
+    window.sketcher.draw_if_changed()
+    window.refresh()
+    for _ in range(3):
+        QApplication.processEvents()
+
+
+def _is_read(session: Session) -> bool:
+    done = session.status.phase in (BenchPhase.READY, BenchPhase.FAILED)
+    return done and session.chip_map is not None and session.chip_map.version > 0

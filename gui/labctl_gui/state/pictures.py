@@ -1,0 +1,310 @@
+"""Pictures: what a live plot shows, as numbers and words; no Qt, so that threads can draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.run_file import Column
+from labctl_gui.state.rings import Table
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+WINDOW = (2e-6, 20e-6)
+"""Conductances between which tones are spread, in S: the window of FACTS A."""
+MOST_CELLS = 96
+"""Traces drawn at most; of more cells, evenly spaced ones are shown."""
+MOST_DOTS = 20_000
+"""Points of a cloud drawn at most; of more, the last are shown."""
+MOST_GROUPS = 16
+"""Lines of a drift picture at most."""
+
+
+class Style(Enum):
+    """How a curve is drawn."""
+
+    LINE = "line"
+    STEPS = "steps"
+    DOTS = "dots"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve; NaN parts it into pieces."""
+
+    x: FloatArray
+    """Abscissae, shape (n,)."""
+    y: FloatArray
+    """Ordinates, shape (n,)."""
+    style: Style = Style.LINE
+    """How it is drawn."""
+    tone: float | None = None
+    """Place on the colour map, 0 to 1; None is the accent colour."""
+    faint: bool = False
+    """Whether it only guides the eye."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis counts."""
+
+    label: str
+    """In words."""
+    unit: str = ""
+    """SI unit; empty for none."""
+    logarithmic: bool = False
+    """Whether decades are equally long."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A plot, ready to be shown."""
+
+    title: str
+    """What it shows."""
+    x: Axis
+    """The abscissa."""
+    y: Axis
+    """The ordinate."""
+    curves: tuple[Curve, ...] = ()
+    """What is drawn, last on top."""
+    note: str = ""
+    """What else should be known: how many cells, what was left out."""
+
+
+EMPTY = Picture("No rows yet", Axis("Time", "s"), Axis("Conductance", "S"))
+"""The picture before the first row."""
+
+Columns = Mapping[str, Column]
+"""Columns of a table by name, for their units and long names."""
+
+
+def draw(procedure: str, table: Table, columns: Columns) -> Picture:
+    """Draw the picture that goes with `procedure`.
+
+    Parameters
+    ----------
+    procedure : str
+        Name in the catalogue; one without a picture of its own gets its last column over time.
+    table : mapping of str to ndarray of shape (n,)
+        Its rows so far, in SI.
+    columns : mapping of str to Column
+        Units and long names of the table's columns.
+    """
+    if not table or not len(next(iter(table.values()))):
+        return EMPTY
+    drawing = _DRAWINGS.get(procedure)
+    if drawing is None or not drawing.needs <= table.keys():
+        return _draw_any(table, columns)
+    return drawing.draw(table, columns)
+
+
+def draw_distribution(conductances: FloatArray, title: str) -> Picture:
+    """Draw how many cells lie below each conductance.
+
+    Parameters
+    ----------
+    conductances : ndarray
+        Any shape, in S; NaN are cells that were not read.
+    title : str
+        What was read.
+    """
+    known = np.sort(conductances[np.isfinite(conductances)])
+    x, y = Axis("Conductance", "S"), Axis("Share of cells below")
+    if not len(known):
+        return Picture(title, x, y, note="not read yet")
+    share = np.arange(1, len(known) + 1) / len(known)
+    low, middle, high = np.quantile(known, (0.1, 0.5, 0.9)) * 1e6
+    return Picture(
+        title,
+        x,
+        y,
+        (Curve(known, share, Style.STEPS),),
+        f"{len(known)} cells; median {middle:.2f} µS, 80 % between {low:.2f} and {high:.2f} µS",
+    )
+
+
+def _draw_sweep(table: Table, columns: Columns) -> Picture:
+    groups = _by_cell(table)
+    chosen = _evenly(len(groups), MOST_CELLS)
+    curves = tuple(
+        Curve(
+            _floats(table, "voltage")[groups[k]],
+            _floats(table, "current")[groups[k]],
+            tone=place / max(len(chosen) - 1, 1) if len(chosen) > 1 else None,
+        )
+        for place, k in enumerate(chosen)
+    )
+    note = _cells_note(len(chosen), len(groups))
+    return Picture(
+        "Current against voltage",
+        _axis(columns, "voltage"),
+        _axis(columns, "current"),
+        curves,
+        note,
+    )
+
+
+def _draw_writing(table: Table, columns: Columns) -> Picture:
+    groups = _by_cell(table)
+    chosen = _evenly(len(groups), MOST_CELLS)
+    conductance = _floats(table, "conductance")
+    pulses = _pulse_numbers(table)
+    pieces: dict[float, list[IntArray]] = {}
+    targets = _floats(table, "target") if "target" in table else np.full(len(pulses), np.nan)
+    for k in chosen:
+        pieces.setdefault(float(targets[groups[k][-1]]), []).append(groups[k])
+    curves = tuple(
+        Curve(*_joined(pulses, conductance, rows), tone=tone_of(target))
+        for target, rows in pieces.items()
+    )
+    return Picture(
+        "Conductance against pulses",
+        Axis("Pulses"),
+        _axis(columns, "conductance"),
+        curves,
+        _cells_note(len(chosen), len(groups)) + "; colour: target",
+    )
+
+
+def _draw_drift(x_name: str, title: str) -> Callable[[Table, Columns], Picture]:
+    def drawn(table: Table, columns: Columns) -> Picture:
+        x, conductance = _floats(table, x_name), _floats(table, "conductance")
+        group = _state_groups(table, conductance)
+        curves = []
+        for number in np.unique(group):
+            mine = group == number
+            places, inverse = np.unique(x[mine], return_inverse=True)
+            means = np.bincount(inverse, conductance[mine]) / np.bincount(inverse)
+            curves.append(Curve(places, means, tone=tone_of(means[0])))
+        axis = _axis(columns, x_name)
+        logarithmic = Axis(axis.label, axis.unit, logarithmic=True)
+        kept = tuple(_positive(curve) for curve in curves)
+        note = f"{len(kept)} groups of cells by their state at the start; mean of each"
+        return Picture(title, logarithmic, _axis(columns, "conductance"), kept, note)
+
+    return drawn
+
+
+def _draw_mac(table: Table, columns: Columns) -> Picture:
+    expected, measured = (_floats(table, name)[-MOST_DOTS:] for name in ("expected", "measured"))
+    ends = np.array([np.nanmin(expected), np.nanmax(expected)])
+    error = float(np.sqrt(np.nanmean((measured - expected) ** 2)))
+    axis = _axis(columns, "measured")
+    return Picture(
+        "Measured against expected sums",
+        _axis(columns, "expected"),
+        axis,
+        (Curve(ends, ends, faint=True), Curve(expected, measured, Style.DOTS)),
+        f"{len(measured)} sums; r.m.s. error {error:.4g} {axis.unit}".rstrip(),
+    )
+
+
+def _draw_any(table: Table, columns: Columns) -> Picture:
+    numeric = [name for name, values in table.items() if values.dtype.kind == "f"]
+    y_name = next((n for n in reversed(numeric) if n != "time"), numeric[-1] if numeric else "")
+    if not y_name or "time" not in table:
+        return Picture("Rows arrive, none of them numbers", EMPTY.x, EMPTY.y)
+    y = _floats(table, y_name)[-MOST_DOTS:]
+    return Picture(
+        f"{_axis(columns, y_name).label} over bench time",
+        _axis(columns, "time"),
+        _axis(columns, y_name),
+        (Curve(_floats(table, "time")[-MOST_DOTS:], y, Style.DOTS),),
+        f"the last {len(y)} rows",
+    )
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    needs: frozenset[str]
+    draw: Callable[[Table, Columns], Picture]
+
+
+_CELL = frozenset({"pe", "row", "column", "conductance"})
+_DRAWINGS = {
+    "IVSweep": _Drawing(frozenset({"pe", "row", "column", "voltage", "current"}), _draw_sweep),
+    "WriteVerify": _Drawing(_CELL, _draw_writing),
+    "ReadDisturb": _Drawing(_CELL | {"reads"}, _draw_drift("reads", "Conductance against reads")),
+    "Retention": _Drawing(_CELL | {"delay"}, _draw_drift("delay", "Conductance against time")),
+    "DifferentialMAC": _Drawing(frozenset({"expected", "measured"}), _draw_mac),
+}
+
+
+def tone_of(conductance: float) -> float | None:
+    """Return the place of a conductance, in S, in the window: 0 at its foot, 1 at its top."""
+    if not np.isfinite(conductance):
+        return None
+    low, high = WINDOW
+    return float(np.clip((conductance - low) / (high - low), 0.0, 1.0))
+
+
+def _floats(table: Table, name: str) -> FloatArray:
+    return np.asarray(table[name], dtype=np.float64)
+
+
+def _axis(columns: Columns, name: str) -> Axis:
+    column = columns.get(name)
+    return Axis(name.capitalize()) if column is None else Axis(column.long_name, column.unit)
+
+
+def _cell_numbers(table: Table) -> IntArray:
+    """Return one number a cell, equal for rows of one cell, (n,)."""
+    pe, row, column = (np.asarray(table[name], np.int64) for name in ("pe", "row", "column"))
+    return (pe << 40) | (row << 20) | column
+
+
+def _by_cell(table: Table) -> list[IntArray]:
+    """Return the row numbers of each cell, in the order written; cells in address order."""
+    numbers = _cell_numbers(table)
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+
+
+def _pulse_numbers(table: Table) -> FloatArray:
+    """Return how many pulses the cell of each row had received, (n,)."""
+    for name in ("pulses", "pulse"):
+        if name in table:
+            return _floats(table, name)
+    counts = np.zeros(len(table["pe"]))
+    for rows in _by_cell(table):
+        counts[rows] = np.arange(len(rows))
+    return counts
+
+
+def _evenly(n: int, most: int) -> IntArray:
+    """Return at most `most` of the numbers below `n`, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+
+
+def _joined(x: FloatArray, y: FloatArray, pieces: list[IntArray]) -> tuple[FloatArray, FloatArray]:
+    """Return the pieces one after another, parted by NaN."""
+    gap = np.array([np.nan])
+    return (
+        np.concatenate([part for rows in pieces for part in (x[rows], gap)]),
+        np.concatenate([part for rows in pieces for part in (y[rows], gap)]),
+    )
+
+
+def _state_groups(table: Table, conductance: FloatArray) -> IntArray:
+    """Return the group of each row: its cell's level, else its cell's first reading, (n,)."""
+    if "level" in table:
+        return np.asarray(table["level"], np.int64)
+    _, first, inverse = np.unique(_cell_numbers(table), return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(conductance[first], kind="stable"), kind="stable")
+    return np.asarray((rank * min(MOST_GROUPS, len(first)) // len(first))[inverse], np.int64)
+
+
+def _positive(curve: Curve) -> Curve:
+    """Drop what a logarithmic axis cannot show."""
+    kept = curve.x > 0
+    return Curve(curve.x[kept], curve.y[kept], curve.style, curve.tone, curve.faint)
+
+
+def _cells_note(shown: int, total: int) -> str:
+    return f"{total} cells" if shown == total else f"{shown} of {total} cells"

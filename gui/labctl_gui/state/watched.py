@@ -1,0 +1,216 @@
+"""A station that is watched: each read reaches the window, and STOP reaches each verb."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Cells, Geometry
+from labctl_data.mac_plan import MacPlan
+from labctl_data.pulse import PulseKind
+from labctl_gui.state.cell_events import CellEvents
+from labctl_gui.state.chip_map import ChipMap
+from labctl_instruments.station import (
+    BenchInfo,
+    FloatArray,
+    Int8Array,
+    Int32Array,
+    Kind,
+    LedgerSink,
+    Station,
+    Sweep,
+    UInt32Array,
+    Value,
+)
+
+WAIT_SLICE = 0.05
+"""How long a wait on a real bench goes on without looking whether to stop, in s."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The operator pressed STOP: nothing more was sent.
+
+    To the engine it is what an impatient Ctrl+C is: the run is stored as aborted, not failed.
+    """
+
+
+class WatchedStation:
+    """A station like the one it wraps, that tells what it reads and obeys STOP.
+
+    Every verb but `rest`, `now` and `close` is refused once `stop` is set: a procedure may look
+    for it only between two points, and a point may be a thousand messages long.
+
+    Parameters
+    ----------
+    station : Station
+        The bench itself.
+    chip_map, events
+        Where conductances, and the pulses between them, are put down.
+    stop : threading.Event
+        Set by STOP: every verb is refused.
+    abort : threading.Event
+        Set to end the run: long waits are cut short.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        chip_map: ChipMap,
+        events: CellEvents,
+        *,
+        stop: threading.Event,
+        abort: threading.Event,
+    ) -> None:
+        self._station = station
+        self._chip_map = chip_map
+        self._events = events
+        self._stop = stop
+        self._abort = abort
+        self._driven = True
+        self._last_time: float | None = None
+
+    @property
+    def driven(self) -> bool:
+        """Whether outputs may be on: something was sent since the bench was last at rest."""
+        return self._driven
+
+    @property
+    def last_time(self) -> float | None:
+        """Bench time when somebody last asked for it, in s."""
+        return self._last_time
+
+    @property
+    def bench(self) -> BenchInfo:
+        """What a run remembers of this bench."""
+        return self._station.bench
+
+    @property
+    def geometry(self) -> Geometry:
+        """Size of the chip."""
+        return self._station.geometry
+
+    @property
+    def parallel_cells(self) -> int:
+        """How many cells one message can serve."""
+        return self._station.parallel_cells
+
+    @property
+    def known_stuck(self) -> Int8Array:
+        """`StuckClass` of each cell, shape (pe, row, col)."""
+        return self._station.known_stuck
+
+    @property
+    def saturated(self) -> int:
+        """ADC conversions that saturated since the station was opened."""
+        return self._station.saturated
+
+    @property
+    def ledger(self) -> LedgerSink:
+        """Where messages that can pulse are written down."""
+        return self._station.ledger
+
+    @ledger.setter
+    def ledger(self, sink: LedgerSink) -> None:
+        self._station.ledger = sink
+
+    def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
+        """Measure conductances, in S, and put them on the map."""
+        self._before_driving()
+        conductances = self._station.read(cells, voltage, averages)
+        index = cells.index(self.geometry)
+        self._chip_map.update(index, conductances)
+        self._events.read(index, conductances)
+        return conductances
+
+    def pulse(self, cells: Cells, kind: Kind, amplitude: Value, width: Value, gate: Value) -> None:
+        """Give each cell one programming pulse, and put it into the cells' history."""
+        self._before_driving()
+        self._station.pulse(cells, kind, amplitude, width, gate)
+        self._events.pulsed(cells.index(self.geometry), kind, amplitude)
+
+    def sweep(
+        self, cell: Cells, voltages: npt.ArrayLike, *, gate: float, compliance: float
+    ) -> Sweep:
+        """Sweep one cell; its strongest points count as pulses in its history."""
+        self._before_driving()
+        swept = self._station.sweep(cell, voltages, gate=gate, compliance=compliance)
+        index = cell.index(self.geometry)
+        for kind, extreme in (
+            (PulseKind.SET, np.max(voltages)),
+            (PulseKind.RESET, np.min(voltages)),
+        ):
+            if extreme:
+                self._events.pulsed(index, kind, abs(float(extreme)))
+        return swept
+
+    def stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
+        """Give each cell `count` equal pulses in read polarity."""
+        self._before_driving()
+        self._station.stress(cells, voltage, width, count)
+
+    def mac(self, vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan) -> Int32Array:
+        """Multiply input vectors with conductances, and sum."""
+        self._before_driving()
+        return self._station.mac(vectors, rows, plan)
+
+    def pulse_counts(self, cells: Cells) -> UInt32Array | None:
+        """Return the programming pulses each cell ever received, (n,); None without counters."""
+        self._obey()
+        return self._station.pulse_counts(cells)
+
+    def set_temperature(self, kelvin: float) -> None:
+        """Bring the chuck to `kelvin`."""
+        self._obey()
+        self._station.set_temperature(kelvin)
+
+    def wait(self, seconds: float) -> None:
+        """Let `seconds` of bench time pass; on a real bench STOP and abort end the wait."""
+        self._obey()
+        if self.bench.seed is not None:
+            self._station.wait(seconds)
+            return
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._abort.is_set():
+            self._station.wait(min(left, WAIT_SLICE))
+            self._obey()
+
+    def now(self) -> float:
+        """Return the bench time, in s."""
+        self._last_time = self._station.now()
+        return self._last_time
+
+    def rest(self) -> None:
+        """Put every output off, and see that it is so."""
+        self._station.rest()
+        self._driven = False
+
+    def close(self) -> None:
+        """Close every connection, without touching an output."""
+        self._station.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.rest()
+        finally:
+            self.close()
+
+    def _before_driving(self) -> None:
+        self._obey()
+        self._driven = True
+
+    def _obey(self) -> None:
+        if self._stop.is_set():
+            raise Stopped

@@ -1,0 +1,100 @@
+"""The bench worker: the one thread that speaks to the bench."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labctl_data.errors import LabctlError
+
+log = logging.getLogger(__name__)
+
+POLL = 0.5
+"""How often an idle worker looks around, in s."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing for the worker to do."""
+
+    name: str
+    """What it is, in words, for the log."""
+    act: Callable[[], None]
+    """Does it; called on the worker's thread."""
+    failed: Callable[[Exception], None]
+    """Told when it could not be done; called on the worker's thread."""
+
+
+class BenchWorker:
+    """A thread that does tasks one after another.
+
+    Parameters
+    ----------
+    idle : callable
+        Called every half second while there is nothing to do.
+    last : callable
+        Called once, when the worker ends, whatever happened.
+    """
+
+    def __init__(self, *, idle: Task, last: Task) -> None:
+        self._idle = idle
+        self._last = last
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="bench", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread goes on."""
+        return self._thread.is_alive()
+
+    def submit(self, task: Task) -> None:
+        """Put a task behind those that wait."""
+        self._tasks.put(task)
+
+    def clear(self) -> None:
+        """Forget the tasks that wait; the one that is being done is not touched."""
+        while True:
+            try:
+                self._tasks.get_nowait()
+            except queue.Empty:
+                return
+
+    def end(self, timeout: float) -> bool:
+        """Forget what waits, end the thread after its present task; return whether it ended.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait for it, in s.
+        """
+        self.clear()
+        self._tasks.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                task = self._tasks.get(timeout=POLL)
+            except queue.Empty:
+                task = self._idle
+            if task is None:
+                break
+            _do(task)
+        _do(self._last)
+
+
+def _do(task: Task) -> None:
+    """Do one task; whatever goes wrong is logged and told, and the worker lives on."""
+    try:
+        task.act()
+    except LabctlError as error:
+        log.error("%s: %s", task.name, error)  # noqa: TRY400  (its one line says it all)
+        task.failed(error)
+    except Exception as error:
+        log.exception("%s failed", task.name)
+        task.failed(error)
