@@ -32,6 +32,10 @@ class _Access:
 
     library: str
     """VISA library, as pyvisa names it; empty for the platform's own."""
+    seed: int | None = None
+    """Seed of the simulated chip."""
+    chip_file: Path | None = None
+    """Chip file behind the simulated chip."""
     on_close: tuple[Callable[[], None], ...] = ()
     """What ends with the bench."""
 
@@ -63,7 +67,8 @@ def open_bench(
         If an instrument does not answer as it should, or is not the one the file names.
     """
     file = load_bench(bench)
-    chip_file = _chip_file(file, seed, chip)
+    _refuse_if_real(file, seed, chip)
+    access = _access(file, seed, chip)
     info = BenchInfo(
         name=file.name,
         kind=file.kind,
@@ -72,10 +77,9 @@ def open_bench(
         identity=file.identity.identity(),
         geometry=file.geometry.geometry(),
         envelope=file.envelope.envelope(),
-        seed=_seed(file, seed),
-        chip_file=chip_file,
+        seed=access.seed,
+        chip_file=access.chip_file,
     )
-    access = _access(file, info)
     try:
         return _STATIONS[file.kind](file, info, access)
     except BaseException:
@@ -84,27 +88,29 @@ def open_bench(
         raise
 
 
-def _chip_file(file: BenchFile, seed: int | None, chip: str | Path | None) -> Path | None:
-    if file.virtual is None:
-        for asked in [f"seed {seed}"] * (seed is not None) + [f"chip file '{chip}'"] * bool(chip):
-            raise BenchError(file.path, "", f"{asked} asked for, but its chip is real")
-        return None
-    return Path(chip) if chip is not None else file.virtual.file
+def _refuse_if_real(file: BenchFile, seed: int | None, chip: str | Path | None) -> None:
+    if file.virtual is not None:
+        return
+    for name, value in (("chip file", chip), ("seed", seed)):
+        if value is not None:
+            raise BenchError(
+                file.path, "", f"{name} '{value}' asked for, but the bench has no [virtual] chip"
+            )
 
 
-def _seed(file: BenchFile, seed: int | None) -> int | None:
-    if file.virtual is None or seed is not None:
-        return seed
-    return file.virtual.seed
-
-
-def _access(file: BenchFile, info: BenchInfo) -> _Access:
+def _access(file: BenchFile, seed: int | None, chip: str | Path | None) -> _Access:
     if file.virtual is None:
         return _Access(library="")
     from labctl_instruments.virtual.opening import open_rack
 
-    rack = open_rack(file, seed=info.seed, chip=info.chip_file)
-    return _Access(library=f"{rack.token}@labctl", on_close=(rack.close,))
+    chip_file = file.virtual.file if chip is None else Path(chip)
+    rack = open_rack(file, seed=seed, chip=chip_file)
+    return _Access(
+        library=f"{rack.token}@labctl",
+        seed=rack.chip.seed,
+        chip_file=chip_file,
+        on_close=(rack.close,),
+    )
 
 
 def _adapter(table: InstrumentTable, access: _Access) -> VISAAdapter:

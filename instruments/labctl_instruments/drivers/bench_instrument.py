@@ -41,8 +41,9 @@ class BenchInstrument(Instrument):
     models: ClassVar[tuple[str, ...]] = ()
     """Models that this driver drives, as the second field of `*IDN?` says them."""
 
-    def __init__(self, adapter: Adapter, name: str) -> None:
+    def __init__(self, adapter: Adapter, name: str, **_: Any) -> None:  # noqa: ANN401
         self.exchange_lock = threading.RLock()
+        # What SCPIMixin passes beside the name is this same keyword.
         super().__init__(adapter, name, includeSCPI=False)
 
     def write(self, command: str, **kwargs: Any) -> None:  # noqa: ANN401  (PyMeasure's signature)
