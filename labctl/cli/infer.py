@@ -16,7 +16,11 @@ from labctl.configuration import load_configuration, output_path
 @click.argument("model")
 @bench_options
 @click.option("--images", default="digits", show_default=True, help="digits, mnist or cifar10.")
-@click.option("--count", type=click.IntRange(min=1), help="Test images to use; default: all.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    help="Test images to use, a fixed random choice; default: all.",
+)
 @click.option("--train", is_flag=True, help="Then train the last layer on the array (hybrid).")
 @output_option
 @json_option
@@ -36,10 +40,10 @@ def command(
     """
     settings = load_configuration()
     from labctl.cli.progress import ProgressBar
-    from labctl.inference import InferencePlan, run_inference
+    from labctl.inference import InferenceRequest, run_inference
 
     path = output_path(output, "Inference")
-    asked = InferencePlan(model=model, images=images, count=count, train=train)
-    with ProgressBar() as progress:
-        facts = run_inference(asked, where, path, progress=progress, operator=settings.operator)
+    asked = InferenceRequest(model, images, count=count, train=train, seed=where.seed or 0)
+    with where.open() as station, ProgressBar() as progress:
+        facts = run_inference(asked, station, path, progress=progress, operator=settings.operator)
     say(as_json, facts, f"[bold]{path}[/bold]", facts_table(facts))

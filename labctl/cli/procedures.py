@@ -49,19 +49,28 @@ def _first_line(doc: str | None) -> str:
 
 
 def _parameter_table(parameters: Sequence[ParameterInfo]) -> object:
-    made = table("-p key=", "default", "unit", "limits", "what it is")
+    made = table("-p key=", "default", "limits", "what it is")
     for each in parameters:
-        made.add_row(
-            each.name, str(each.default), each.unit or "", _limits(each), each.doc or each.label
-        )
+        about = f"{each.label}: {each.doc}" if each.doc else each.label
+        made.add_row(each.name, _value(each.default, each.unit), _limits(each), about)
     return made
 
 
 def _limits(parameter: ParameterInfo) -> str:
     if parameter.choices:
         return " | ".join(str(choice) for choice in parameter.choices)
-    if parameter.minimum is None and parameter.maximum is None:
-        return ""
-    low = "" if parameter.minimum is None else f"{parameter.minimum:g}"
-    high = "" if parameter.maximum is None else f"{parameter.maximum:g}"
-    return f"{low} to {high}"
+    ends = [
+        "" if limit is None else _value(limit, parameter.unit)
+        for limit in (parameter.minimum, parameter.maximum)
+    ]
+    return " to ".join(ends) if any(ends) else ""
+
+
+def _value(value: object, unit: str) -> str:
+    from labctl_procedures.quantities import format_quantity
+
+    if isinstance(value, tuple):
+        return ", ".join(_value(each, unit) for each in value)
+    if isinstance(value, float | int) and unit and not isinstance(value, bool):
+        return format_quantity(value, unit)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -75,6 +75,8 @@ def cli(verbose: int) -> None:
     """Drive a bench, measure a memristor chip, and compute with it."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
+    if not verbose:  # it warns at each import of what it could use and we do not
+        logging.getLogger("pymeasure").setLevel(logging.ERROR)
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -91,16 +93,22 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return _complain(_usage_line(error), BAD_INPUT, arguments)
     except (click.Abort, KeyboardInterrupt):
         return _complain("stopped by the operator", FAILED, arguments)
-    except FailedError as error:
-        return _complain(str(error), FAILED, () if error.said else arguments)
     except (LabctlError, OSError) as error:
-        return _complain(str(error), BAD_INPUT, arguments)
+        said = isinstance(error, FailedError) and error.said
+        return _complain(str(error), _exit_code(error), () if said else arguments)
     return code if isinstance(code, int) else DONE
 
 
 def main() -> NoReturn:
     """Run the command line of this process and leave with its exit code."""
     sys.exit(run_command_line(sys.argv[1:]))
+
+
+def _exit_code(error: Exception) -> int:
+    """Return 1 where work that had begun failed, else 2: what was asked could not be begun."""
+    from labctl_instruments.errors import InstrumentError, RestError
+
+    return FAILED if isinstance(error, FailedError | InstrumentError | RestError) else BAD_INPUT
 
 
 def _usage_line(error: click.ClickException) -> str:

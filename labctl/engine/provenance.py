@@ -21,10 +21,17 @@ def attributes_of(
     procedure: ChipProcedure[Any], station: Station, operator: str | None
 ) -> dict[str, Any]:
     """Return the facts that a run file keeps about its making."""
-    bench = station.bench
     return {
         "procedure": type(procedure).__name__,
         "parameters": procedure.parameter_values(),
+        **station_attributes(station, operator),
+    }
+
+
+def station_attributes(station: Station, operator: str | None) -> dict[str, Any]:
+    """Return the facts about bench, chip, person and programs."""
+    bench = station.bench
+    return {
         "bench": bench.name,
         "bench_kind": bench.kind,
         "bench_toml": bench.text,
