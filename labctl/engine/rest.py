@@ -19,7 +19,7 @@ def try_all(*steps: Callable[[], object]) -> tuple[Exception, ...]:
         try:
             step()
         except Exception as fault:  # noqa: BLE001  (the boundary: the next step must still run)
-            log.warning("on the way to rest: %s: %s", type(fault).__name__, fault)
+            log.warning("while ending: %s: %s", type(fault).__name__, fault)
             faults.append(fault)
     return tuple(faults)
 

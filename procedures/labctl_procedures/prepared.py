@@ -140,7 +140,7 @@ class PreparedProcedure(ChipProcedure[P]):
             "drift_std": float(drift.std()),
             "levels": [
                 {
-                    "target": float(target),
+                    "target": target,
                     "cells": int(at.sum()),
                     "first_mean": float(first[at].mean()),
                     "first_std": float(first[at].std()),
@@ -176,9 +176,9 @@ class PreparedProcedure(ChipProcedure[P]):
             "Averages": self.averages,
         }
 
-    def _groups(self) -> Iterator[tuple[float, np.ndarray[Any, Any]]]:
+    def _groups(self) -> Iterator[tuple[float | None, np.ndarray[Any, Any]]]:
         if not self.levels:
-            yield float("nan"), np.ones(len(self.cells), bool)
+            yield None, np.ones(len(self.cells), bool)
             return
         for target in np.unique(self._targets):
             yield float(target), self._targets == target

@@ -93,10 +93,21 @@ def _levels(
             "converged": float(np.mean(outcome[at] == Outcome.CONVERGED)),
             "pulses_mean": float(pulses[at].mean()),
             "pulses_max": int(pulses[at].max()),
-            "error_std": float(np.nanstd(fresh[at] - target)),
+            "error_std": _spread(fresh[at] - target),
         }
         for target, at in ((levels[k], member == k) for k in range(len(levels)))
     ]
+
+
+def _spread(errors: FloatArray) -> float | None:
+    """Return the standard deviation of the errors that are known; None for less than two."""
+    known = errors[np.isfinite(errors)]
+    return float(known.std()) if len(known) > 1 else None
+
+
+def _known(value: float) -> float | None:
+    """Return `value`, or None for NaN, which JSON has no word for."""
+    return value if np.isfinite(value) else None
 
 
 def _faults(block: Written) -> list[dict[str, Any]]:
@@ -105,7 +116,7 @@ def _faults(block: Written) -> list[dict[str, Any]]:
         {
             "cell": "/".join(str(part) for part in block.cells.addresses[number]),
             "target": float(block.targets[number]),
-            "conductance": float(result.fresh[number]),
+            "conductance": _known(float(result.fresh[number])),
             "pulses": int(result.pulses[number]),
             "reason": result.reason[number],
         }
