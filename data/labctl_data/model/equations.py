@@ -163,3 +163,15 @@ def saturation_current(p: Packed, gate: float) -> float:
     """Return the most current the access transistor lets through at this gate, in A."""
     overdrive = max(gate - p.gate_threshold, 0.0)
     return float(p.gate_slope * overdrive * p.saturation_voltage)
+
+
+@compiled
+def channel_current(p: Packed, g: float, voltage: float, gate: float) -> float:
+    """Return the current of cell and transistor in series, in A, of the voltage's sign.
+
+    `voltage` is bit line over source line, `gate` the word line over the lower of the two. The
+    transistor takes nothing below its saturation current, all above it, and in RESET polarity
+    passes on at most V_WL - V_tp.
+    """
+    size = effective_amplitude(p, SET if voltage > 0.0 else 1 - SET, abs(voltage), gate)
+    return math.copysign(min(current(p, g, size), saturation_current(p, gate)), voltage)

@@ -30,7 +30,7 @@ def _yao() -> SoftBoundModel:
         reset_gate=4.7,
         pulse_width=50e-9,
         set_slope=0.1,
-        reset_slope=0.116,
+        reset_slope=0.085,
         width_exponent=0.8,
         cycle_spread=0.0,
         bound_high=26 * _MICRO,

@@ -2,5 +2,6 @@
 
 from labctl_instruments.chip.chip import ROOM_TEMPERATURE, Chip
 from labctl_instruments.chip.errors import ChipError
+from labctl_instruments.chip.lines import LineCurrents
 
-__all__ = ["ROOM_TEMPERATURE", "Chip", "ChipError"]
+__all__ = ["ROOM_TEMPERATURE", "Chip", "ChipError", "LineCurrents"]

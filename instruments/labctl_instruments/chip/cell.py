@@ -34,10 +34,11 @@ DEVICE = np.dtype(
 
 STATE = np.dtype(
     [
-        ("conductance", np.float64),  # S, right after the last event
-        ("acted_at", np.float64),  # s of effective (Arrhenius) time, last event
-        ("disturb", np.float64),  # reads at 0.2 V since the last event, stress only
+        ("conductance", np.float64),  # S, less what has relaxed since
+        ("acted_at", np.float64),  # s of effective (Arrhenius) time when relaxation began
+        ("disturb", np.float64),  # reads at 0.2 V since then, stress only
         ("events", np.uint32),  # pulses that acted: number of the draw
+        ("walk", np.uint32),  # event whose relaxation runs; 0: none, the cell has settled
         ("pulses", np.uint32),  # programming pulses received
         ("reads", np.uint32),  # reads: number of the draw
         ("formed", np.uint8),  # 1 once formed
@@ -86,6 +87,8 @@ class Pulse(NamedTuple):
 
 LEAST_STRENGTH = 1e-6
 """Pulses weaker than this many reference pulses leave no trace (a read at 0.2 V has 1.5e-8)."""
+FULL_STRENGTH = 0.3
+"""Reference pulses from which a pulse sets relaxation going anew."""
 LEAST_CONDUCTANCE = 1e-8
 """Nothing relaxes below this, in S."""
 OPEN, SHORT = 1e-12, 5e-4
@@ -95,7 +98,7 @@ _STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
 
 @compiled
 def walk(t: Tables, cell: int, at: float) -> float:
-    """Return W(l) of the cell's relaxation since its last event.
+    """Return W(l) of the cell's relaxation since the last pulse that set it going.
 
     Independent unit-variance Student numbers x_k at nodes l_k every half decade,
     W(l) = sum x_j sqrt(1/2) over passed nodes + x_k sqrt(l - l_k): Var W(l) = l whatever was read
@@ -106,11 +109,11 @@ def walk(t: Tables, cell: int, at: float) -> float:
     if state.walk_node < 0 or node < state.walk_node:
         state.walk_node = 0
         state.walk_sum = 0.0
-        state.walk_slope = increment(t.key, cell, state.events, 0)
+        state.walk_slope = increment(t.key, cell, state.walk, 0)
     while state.walk_node < node:
         state.walk_sum += state.walk_slope * math.sqrt(eq.NODE_SPACING)
         state.walk_node += 1
-        state.walk_slope = increment(t.key, cell, state.events, state.walk_node)
+        state.walk_slope = increment(t.key, cell, state.walk, state.walk_node)
     past = max(at - node * eq.NODE_SPACING, 0.0)
     return float(state.walk_sum + state.walk_slope * math.sqrt(past))
 
@@ -151,13 +154,13 @@ def stuck_conductance(p: Packed, device: Record, stuck: int) -> float:
 def conductance_now(t: Tables, cell: int, now: float) -> float:
     """Return the conductance at effective time `now`, in S, without noise.
 
-    A cell that never felt a pulse has settled long ago and does not relax.
+    A cell that never felt a full pulse has settled long ago and does not relax.
     """
     p, state = t.model[0], t.states[cell]
     if state.stuck != 0:
         return stuck_conductance(p, t.devices[cell], state.stuck)
     g = state.conductance
-    if state.events > 0:
+    if state.walk > 0:
         at = eq.decades(p, now - state.acted_at)
         drift = eq.table_at(p, p.relaxation_drift, state.conductance)
         sigma = eq.table_at(p, p.relaxation_sigma, state.conductance)
@@ -165,7 +168,7 @@ def conductance_now(t: Tables, cell: int, now: float) -> float:
     if state.disturb > 0.0:
         at = eq.disturb_decades(p, state.disturb)
         g += p.disturb_drift * at
-        g += p.disturb_sigma * disturb_walk(t.key, cell, state.events, at)
+        g += p.disturb_sigma * disturb_walk(t.key, cell, state.walk, at)
     return float(max(g, LEAST_CONDUCTANCE))
 
 
@@ -219,23 +222,31 @@ def act(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     state = t.states[cell]
     if state.stuck != 0:
         return False
-    acted = switch(t, cell, pulse, now) if state.formed != 0 else form(t, cell, pulse)
-    if acted:
-        state.acted_at = now
-        state.disturb = 0.0
-        state.events += np.uint32(1)
-        state.walk_node = -1
-    return acted
+    if state.formed == 0:
+        return form(t, cell, pulse, now)
+    return switch(t, cell, pulse, now)
 
 
 @compiled
-def form(t: Tables, cell: int, pulse: Pulse) -> bool:
+def relax_anew(t: Tables, cell: int, conductance: float, now: float) -> None:
+    """Put a cell at a conductance from which its relaxation begins."""
+    state = t.states[cell]
+    state.conductance = conductance
+    state.acted_at = now
+    state.disturb = 0.0
+    state.walk = state.events
+    state.walk_node = -1
+
+
+@compiled
+def form(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
     device, state = t.devices[cell], t.states[cell]
     if pulse.kind != eq.SET or pulse.amplitude < device.forming_voltage or pulse.reach <= 0.0:
         return False
     state.formed = 1
-    state.conductance = device.formed_conductance * pulse.reach
+    state.events += np.uint32(1)
+    relax_anew(t, cell, device.formed_conductance * pulse.reach, now)
     return True
 
 
@@ -243,7 +254,8 @@ def form(t: Tables, cell: int, pulse: Pulse) -> bool:
 def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Move a formed cell: g <- clip(moved(g, rho) + sigma(g) sqrt(rho) xi) to the bounds.
 
-    Nothing happens on the far side of the bound, or below `LEAST_STRENGTH`.
+    Nothing happens on the far side of the bound, or below `LEAST_STRENGTH`. A pulse weaker than
+    `FULL_STRENGTH` moves the cell on its running relaxation; a full one starts it anew.
     """
     p, device, state = t.model[0], t.devices[cell], t.states[cell]
     rho = pulse.strength * device.rate_factor
@@ -259,5 +271,10 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
         rho *= math.exp(p.cycle_spread * (rate_normal - 0.5 * p.cycle_spread))
     after = eq.moved(p, pulse.kind, g, rho)
     after += eq.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
-    state.conductance = min(max(after, min(low, g)), max(high, g))
+    after = min(max(after, min(low, g)), max(high, g))
+    state.events += np.uint32(1)
+    if rho < FULL_STRENGTH:
+        state.conductance += after - g
+    else:
+        relax_anew(t, cell, after, now)
     return True

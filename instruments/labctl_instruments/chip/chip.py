@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,13 @@ from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
 from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.kernels import IndexArray, Share
+from labctl_instruments.chip.lines import (
+    Hold,
+    LineCurrents,
+    Lines,
+    hold_known,
+    hold_unknown,
+)
 from labctl_instruments.chip.random import key_of
 
 ROOM_TEMPERATURE = 298.15
@@ -147,7 +155,7 @@ class Chip:
         out = np.empty(len(cells))
         read = (float(voltage), int(averages))
         self._shared(
-            lambda share: kernels.measure(self._tables, cells, clock, read, out, share), len(cells)
+            lambda share: kernels.measure(self._tables, cells, clock, read, out, share), cells
         )
         return out
 
@@ -176,9 +184,7 @@ class Chip:
         kinds = np.ascontiguousarray(np.broadcast_to(np.asarray(kind, np.int64), n))
         rows = (amplitude, width, gate, self._effective(time))
         numbers = np.stack([_each(row, n) for row in rows])
-        self._shared(
-            lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), len(cells)
-        )
+        self._shared(lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), cells)
 
     def stress(
         self, index: npt.ArrayLike, voltage: float, width: float, count: int, time: float
@@ -186,6 +192,103 @@ class Chip:
         """Give each cell `count` equal pulses in READ polarity."""
         pulses = (abs(float(voltage)), float(width), float(count))
         kernels.stress(self._tables, self._cells(index), pulses, float(self._effective(time)))
+
+    def sweep(
+        self,
+        cell: int,
+        voltages: npt.ArrayLike,
+        *,
+        dwell: float,
+        gate: float,
+        compliance: float,
+        time: float,
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Sweep the voltage over one cell, word line at `gate`; positive is SET polarity.
+
+        Returns
+        -------
+        currents : ndarray of shape (n,)
+            Current at the end of each dwell, of the voltage's sign, in A.
+        in_compliance : ndarray of shape (n,), bool
+            Where the current was held at `compliance`.
+        """
+        points = np.ascontiguousarray(voltages, np.float64).reshape(-1)
+        times = time + dwell * np.arange(1, len(points) + 1)
+        out = np.zeros((2, len(points)))
+        kernels.sweep(
+            self._tables,
+            int(self._cells(cell)[0]),
+            points,
+            np.stack([self._effective(times), times.astype(np.float64)]),
+            kernels.SweepSettings(float(dwell), float(gate), float(compliance)),
+            out,
+        )
+        return out[0], out[1] > 0.0
+
+    def drive(  # noqa: PLR0913  (three kinds of line, an instant, and how it is measured)
+        self,
+        pe: int,
+        bit_lines: npt.ArrayLike,
+        source_lines: npt.ArrayLike,
+        word_lines: npt.ArrayLike,
+        width: float,
+        time: float,
+        *,
+        averages: int = 1,
+        limits: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    ) -> LineCurrents:
+        """Hold all lines of one array for `width` s: every cell sees what its lines give it.
+
+        Parameters
+        ----------
+        pe : int
+            The array.
+        bit_lines, source_lines, word_lines : ndarray of shape (columns,), (rows,), (rows,)
+            Voltages in V; NaN floats (a floating word line is off).
+        width : float
+            How long, in s; 0 is too short for a cell to move.
+        time : float
+            Bench time, in s.
+        averages : int
+            Conversions of the measurement of current, for read noise; 0: not measured, so currents
+            are free of noise and no read is counted.
+        limits : pair of ndarray of shape (columns,), (rows,), optional
+            Largest current of the drivers of bit and of source lines, in A; inf for none.
+
+        Returns
+        -------
+        LineCurrents
+            At the end of the hold.
+        """
+        lines, first = self._lines(pe, bit_lines, source_lines, word_lines)
+        hold = Hold(float(width), float(self._effective(time)), float(time), int(averages))
+        if limits is None and not (np.isnan(lines.bit).any() or np.isnan(lines.source).any()):
+            return hold_known(self._tables, first, lines, hold)
+        rows, columns = self.geometry.rows, self.geometry.columns
+        bit, source = limits if limits is not None else (np.inf, np.inf)
+        most = np.concatenate([_each(bit, columns), _each(source, rows)])
+        return hold_unknown(self._tables, first, lines, hold, most)
+
+    def _lines(
+        self,
+        pe: int,
+        bit_lines: npt.ArrayLike,
+        source_lines: npt.ArrayLike,
+        word_lines: npt.ArrayLike,
+    ) -> tuple[Lines, int]:
+        """Return the lines, checked, and the index of the array's first cell."""
+        pes, rows, columns = self.geometry.shape
+        if not 0 <= pe < pes:
+            raise ChipError(f"chip: PE {pe} does not exist; there are {pes}")
+        arrays = [
+            np.ascontiguousarray(line, np.float64) for line in (bit_lines, source_lines, word_lines)
+        ]
+        found = tuple(array.shape for array in arrays)
+        if found != ((columns,), (rows,), (rows,)):
+            raise ChipError(
+                f"chip: asked for {columns} bit, {rows} source and {rows} word lines, found {found}"
+            )
+        return Lines(*arrays), pe * rows * columns
 
     def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         """Return how many programming pulses cells have received, shape (n,)."""
@@ -197,7 +300,7 @@ class Chip:
         cells = self._cells(index)
         states = self._tables.states
         states["conductance"][cells] = conductance
-        for name in ("acted_at", "disturb", "events"):
+        for name in ("acted_at", "disturb", "walk"):
             states[name][cells] = 0
         states["formed"][cells] = 1
         states["walk_node"][cells] = -1
@@ -244,12 +347,13 @@ class Chip:
             raise ChipError(f"chip: cell {worst} does not exist; there are {self.geometry.n_cells}")
         return cells
 
-    def _shared(self, work: Callable[[Share], None], size: int) -> None:
-        """Do the work in one go, or in shares on threads where that pays."""
-        if self.threads == 1 or size < _WORTH_THREADS:
-            work((0, 1))
+    def _shared(self, work: Callable[[Share], None], cells: IndexArray) -> None:
+        """Do the work on cells in one go, or in shares on threads where that pays."""
+        if self.threads == 1 or len(cells) < _WORTH_THREADS:
+            work((0, self.geometry.n_cells))
             return
-        list(self._pool.map(work, [(part, self.threads) for part in range(self.threads)]))
+        edges = np.linspace(cells.min(), cells.max() + 1, self.threads + 1).astype(int).tolist()
+        list(self._pool.map(work, itertools.pairwise(edges)))
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

@@ -1,7 +1,7 @@
 """The chip's loops over cells: compiled, without the interpreter lock, one thread's share each.
 
-A share is (part, parts): the thread `part` of `parts` visits the cells it owns, in the order asked,
-so a cell that stands twice is served twice in order, and the answer does not depend on `parts`.
+A share is a range of cells (first, past): a thread visits the cells of its share in the order
+asked, so a cell that stands twice is served twice in order, and shares do not change the answer.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ from labctl_instruments.chip.cell import (
 
 IndexArray = npt.NDArray[np.int64]
 Share = tuple[int, int]
-
-_OWNED = 4
-"""Cells change owner every 2**_OWNED: the cells of a share lie together in memory."""
 
 
 @compiled
@@ -74,12 +71,12 @@ def measure(
     share: Share,
 ) -> None:
     """Fill `out` with currents at (voltage, averages); clock rows: effective time, bench time."""
-    p = t.model[0]
+    amperes_per_siemens = eq.current(t.model[0], 1.0, read[0])
     for i in range(index.shape[0]):
         cell = index[i]
-        if (cell >> _OWNED) % share[1] == share[0]:
+        if share[0] <= cell < share[1]:
             g = seen(t, cell, (clock[0, i], clock[1, i]), read[1])
-            out[i] = eq.current(p, g, read[0])
+            out[i] = g * amperes_per_siemens
 
 
 @compiled
@@ -92,7 +89,7 @@ def pulse(
     prepared = pulse_of(p, 0, 0.0, 0.0, 0.0)
     for i in range(index.shape[0]):
         cell = index[i]
-        if (cell >> _OWNED) % share[1] != share[0]:
+        if not share[0] <= cell < share[1]:
             continue
         if last < 0 or not same_pulse(kinds, numbers, i, last):
             prepared = pulse_of(p, kinds[i], numbers[0, i], numbers[1, i], numbers[2, i])
