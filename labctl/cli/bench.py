@@ -22,7 +22,7 @@ def check(bench: str, connect: bool, as_json: bool) -> None:
 
     With --connect every instrument is opened and asked for its identity; outputs stay off.
     """
-    from labctl.bench_check import check_bench
+    from labctl_instruments.bench.checking import check_bench
 
     result = check_bench(bench, connect=connect)
     listing = table("instrument", "driver", "address", "answers")
@@ -32,10 +32,10 @@ def check(bench: str, connect: bool, as_json: bool) -> None:
     verdict = "valid" if result.ok else "not all instruments answer as they should"
     say(
         as_json,
-        {"ok": result.ok, "bench": result.bench, "instruments": list(result.instruments)},
-        f"[bold]{result.bench}[/bold]: {verdict}",
+        {"ok": result.ok, "bench": result.path, "instruments": list(result.instruments)},
+        f"[bold]{result.path}[/bold]: {verdict}",
         listing,
     )
     if not result.ok:
         problems = [f"{i.name}: {i.problem}" for i in result.instruments if i.problem]
-        raise FailedError(f"bench {result.bench}: {'; '.join(problems)}", said=True)
+        raise FailedError(f"bench {result.path}: {'; '.join(problems)}", said=True)

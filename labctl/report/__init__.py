@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -125,9 +126,17 @@ def _keys(runs: Sequence[Run]) -> list[Key]:
 def _subtitle(runs: Sequence[Run]) -> str:
     chips = dict.fromkeys(chip_of(run) for run in runs)
     benches = dict.fromkeys(run.bench for run in runs)
-    starts = sorted(str(run.attributes.get("start", ""))[:10] for run in runs)
-    parts = [", ".join(filter(None, chips)), ", ".join(filter(None, benches)), starts[0]]
+    starts = sorted(str(run.attributes.get("start", "")) for run in runs)
+    parts = [", ".join(filter(None, chips)), ", ".join(filter(None, benches)), _day(starts[0])]
     return " \u00b7 ".join(filter(None, parts))
+
+
+def _day(stamp: str) -> str:
+    try:
+        day = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{day.day}\u00a0{day:%B}\u00a0{day.year}"
 
 
 def _version() -> str:

@@ -80,9 +80,7 @@ def _readings(table: Written) -> list[LevelReading]:
         return [LevelReading(readings[0].title, table.fresh)]
     if len(table.maps) > 1:
         first = table.maps[0]
-        readings.append(
-            LevelReading(f"end of the run, after {duration(first.after)}", first.conductance)
-        )
+        readings.append(LevelReading("at the end of the run", first.conductance))
     last = table.maps[-1]
     readings.append(LevelReading(f"{duration(last.after)} later", last.conductance))
     return readings
@@ -108,13 +106,13 @@ def _lead(run: Run, table: Written) -> str:
 
 
 def _within_text(table: Written) -> str:
-    told = [
-        f"{percent(_within(reading.conductance, table.map_targets, table.pitch))} "
-        f"after {duration(reading.after)}"
-        for reading in table.maps
-    ]
     fresh = percent(_within(table.fresh, table.targets, table.pitch))
-    return f"Within half a pitch: {', '.join([f'{fresh} right after each write', *told])}."
+    told = [f"{fresh} right after each write"]
+    for number, reading in enumerate(table.maps):
+        share = percent(_within(reading.conductance, table.map_targets, table.pitch))
+        when = f"{duration(reading.after)} later" if number else "at the end of the run"
+        told.append(f"{share} {when}")
+    return f"Within half a pitch: {', '.join(told)}."
 
 
 def _pulses_listing(table: Written) -> Listing:

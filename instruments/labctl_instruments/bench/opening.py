@@ -27,7 +27,7 @@ _CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class _Access:
+class Access:
     """How the instruments of a bench are reached."""
 
     library: str
@@ -68,7 +68,7 @@ def open_bench(
     """
     file = load_bench(bench)
     _refuse_if_real(file, seed, chip)
-    access = _access(file, seed, chip)
+    access = access_to(file, seed, chip)
     info = BenchInfo(
         name=file.name,
         kind=file.kind,
@@ -98,14 +98,15 @@ def _refuse_if_real(file: BenchFile, seed: int | None, chip: str | Path | None) 
             )
 
 
-def _access(file: BenchFile, seed: int | None, chip: str | Path | None) -> _Access:
+def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None = None) -> Access:
+    """Return how to reach the instruments of a bench; builds the rack of a virtual one."""
     if file.virtual is None:
-        return _Access(library="")
+        return Access(library="")
     from labctl_instruments.virtual.opening import open_rack
 
     chip_file = file.virtual.file if chip is None else Path(chip)
     rack = open_rack(file, seed=seed, chip=chip_file)
-    return _Access(
+    return Access(
         library=f"{rack.token}@labctl",
         seed=rack.chip.seed,
         chip_file=chip_file,
@@ -113,7 +114,8 @@ def _access(file: BenchFile, seed: int | None, chip: str | Path | None) -> _Acce
     )
 
 
-def _adapter(table: InstrumentTable, access: _Access) -> VISAAdapter:
+def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
+    """Open the connection to one instrument."""
     from pymeasure.adapters import VISAAdapter
 
     on_socket = table.address.upper().endswith("::SOCKET")
@@ -137,11 +139,11 @@ def _disable_nagle(adapter: VISAAdapter) -> None:
         session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _bench_time(file: BenchFile, access: _Access) -> BenchTime:
+def _bench_time(file: BenchFile, access: Access) -> BenchTime:
     from labctl_instruments.drivers.bench_clock import BenchClock
 
     for name, table in file.with_role("clock").items():
-        clock = BenchClock(_adapter(table, access), name)
+        clock = BenchClock(adapter_of(table, access), name)
         clock.check_identity()
         return InstrumentTime(clock)
     return WallTime()
@@ -158,13 +160,13 @@ def _known_stuck(chip_file: Path | None, geometry: Geometry) -> Int8Array:
     return np.asarray(cells.stuck, dtype=np.int8).reshape(geometry.shape)
 
 
-def _board_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
+def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
     from labctl_instruments.drivers.array_test_board import ArrayTestBoard
     from labctl_instruments.station.board import BoardStation
 
     ((name, table),) = file.with_role("board").items()
     return BoardStation(
-        ArrayTestBoard(_adapter(table, access), name),
+        ArrayTestBoard(adapter_of(table, access), name),
         info,
         _bench_time(file, access),
         known_stuck=_known_stuck(info.chip_file, info.geometry),
@@ -173,7 +175,7 @@ def _board_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station
     )
 
 
-def _smu_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
+def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
     from labctl_instruments.drivers.keithley707b import Keithley707B
     from labctl_instruments.drivers.keithley2450 import Keithley2450
     from labctl_instruments.drivers.keysight81160a import Keysight81160A
@@ -181,7 +183,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
 
     def smu(role: str) -> Keithley2450:
         ((name, table),) = file.with_role(role).items()
-        return Keithley2450(_adapter(table, access), name)
+        return Keithley2450(adapter_of(table, access), name)
 
     ((pulser, pulser_table),) = file.with_role("pulser").items()
     channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
@@ -189,10 +191,10 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
         bit=smu("bit-line"),
         source=smu("source-line"),
         gate=smu("word-line"),
-        pulser=Keysight81160A(_adapter(pulser_table, access), pulser),
+        pulser=Keysight81160A(adapter_of(pulser_table, access), pulser),
         pulser_channel=channel,
         matrices={
-            name: Keithley707B(_adapter(table, access), name)
+            name: Keithley707B(adapter_of(table, access), name)
             for name, table in file.with_role("matrix").items()
         },
         wiring=file.wiring,
@@ -207,7 +209,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: _Access) -> Station:
     )
 
 
-_STATIONS: dict[str, Callable[[BenchFile, BenchInfo, _Access], Station]] = {
+_STATIONS: dict[str, Callable[[BenchFile, BenchInfo, Access], Station]] = {
     "board": _board_station,
     "smu": _smu_station,
 }
