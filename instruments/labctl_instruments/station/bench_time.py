@@ -16,6 +16,9 @@ class BenchTime(Protocol):
     def wait(self, seconds: float) -> None:
         """Return when `seconds` of bench time have passed."""
 
+    def close(self) -> None:
+        """Close whatever it took."""
+
 
 class WallTime:
     """Time on a bench without a clock instrument: the wall's, counted from the opening."""
@@ -31,6 +34,9 @@ class WallTime:
         """Sleep."""
         time.sleep(seconds)
 
+    def close(self) -> None:
+        """Do nothing: the wall's clock needs no closing."""
+
 
 class Clock(Protocol):
     """The clock instrument, as far as a station needs it."""
@@ -39,6 +45,9 @@ class Clock(Protocol):
 
     def advance(self, seconds: float) -> None:
         """Let bench time pass."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class InstrumentTime:
@@ -54,3 +63,7 @@ class InstrumentTime:
     def wait(self, seconds: float) -> None:
         """Ask the clock to let time pass."""
         self._clock.advance(seconds)
+
+    def close(self) -> None:
+        """Close the clock's connection."""
+        self._clock.close()

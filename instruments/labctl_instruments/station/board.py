@@ -14,7 +14,7 @@ from labctl_instruments.errors import StationError
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bound import BoundStation
-from labctl_instruments.station.mac_request import check_mac
+from labctl_instruments.station.mac_request import check_lines, check_mac
 from labctl_instruments.station.protocol import (
     BenchInfo,
     FloatArray,
@@ -125,10 +125,10 @@ class BoardStation(BoundStation):
 
     def mac(self, vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan) -> Int32Array:
         """Multiply input vectors with conductances, and sum; see `Station.mac`."""
-        codes, lines = check_mac(vectors, rows, plan, self.geometry)
+        codes, lines = check_mac(vectors, rows, plan)
         self._admission.check_read(plan.read_voltage, 1)
-        self._energise()
         number = self._plan_number(plan, lines)
+        self._energise()
         step = max(1, _MAC_BYTES_A_MESSAGE // max(plan.n_inputs, 4 * plan.n_outputs))
         sums = [
             self._board.execute_mac(number, codes[start : start + step])
@@ -173,6 +173,7 @@ class BoardStation(BoundStation):
         """Return the number under which the board knows a plan; tell it the plan if it does not."""
         key = (id(plan), lines.tobytes())
         if key not in self._plans:
+            check_lines(lines, plan, self.geometry)
             number = len(self._plans)
             if number >= _MAC_PLANS:
                 number, _ = self._plans.pop(next(iter(self._plans)))

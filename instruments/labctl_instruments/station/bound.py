@@ -120,7 +120,7 @@ class BoundStation:
         faults: list[Exception] = []
         for instrument in self._instruments:
             _attempt(instrument.close, faults)
-        for end in self._on_close:
+        for end in (self._time.close, *self._on_close):
             _attempt(end, faults)
         if faults:
             raise ExceptionGroup(f"{self.bench.name}: closing", faults)

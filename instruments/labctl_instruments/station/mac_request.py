@@ -12,15 +12,14 @@ from labctl_instruments.station.protocol import FloatArray
 
 
 def check_mac(
-    vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan, geometry: Geometry
+    vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Return input codes (n, n_inputs) and source lines (n_blocks, n_lines) of a request.
 
     Raises
     ------
     StationError
-        If shapes do not agree with the plan, a code does not fit its bits, a used line or bit
-        line is not on the chip, or the lines of one block lie in more than one PE.
+        If shapes do not agree with the plan, or a code does not fit its bits.
     """
     codes, lines = np.asarray(vectors), np.asarray(rows, dtype=np.int64)
     if codes.ndim != 2 or codes.shape[1] != plan.n_inputs or codes.dtype != np.uint8:
@@ -32,7 +31,6 @@ def check_mac(
         raise StationError(f"MAC: expected rows of shape {plan.outputs.shape}, found {lines.shape}")
     if plan.input_bits < 8 and codes.size and int(codes.max()) >> plan.input_bits:
         raise StationError(f"MAC: code {codes.max()} does not fit {plan.input_bits} input bits")
-    _check_lines(lines, plan, geometry)
     return codes, lines
 
 
@@ -46,7 +44,14 @@ def digitise(currents: FloatArray, plan: MacPlan) -> tuple[npt.NDArray[np.int64]
     return np.minimum(codes, top), int(np.count_nonzero(codes > top))
 
 
-def _check_lines(lines: npt.NDArray[np.int64], plan: MacPlan, geometry: Geometry) -> None:
+def check_lines(lines: npt.NDArray[np.int64], plan: MacPlan, geometry: Geometry) -> None:
+    """Refuse source lines (n_blocks, n_lines) that the chip cannot serve with a plan.
+
+    Raises
+    ------
+    StationError
+        If a used line or bit line is not on the chip, or those of one block lie in several PEs.
+    """
     used = plan.signs != 0
     outside = used & ((lines < 0) | (lines >= geometry.n_lines))
     if outside.any():

@@ -20,7 +20,7 @@ from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bias import Address, Biases, Terminals, each
 from labctl_instruments.station.bound import BoundStation
-from labctl_instruments.station.mac_request import check_mac, digitise
+from labctl_instruments.station.mac_request import check_lines, check_mac, digitise
 from labctl_instruments.station.protocol import (
     BenchInfo,
     FloatArray,
@@ -184,7 +184,8 @@ class SmuStation(BoundStation):
 
         The currents are digitised here, by the ADC's rule: this bench has no ADC a source line.
         """
-        codes, lines = check_mac(vectors, rows, plan, self.geometry)
+        codes, lines = check_mac(vectors, rows, plan)
+        check_lines(lines, plan, self.geometry)
         self._admission.check_read(plan.read_voltage, 1)
         self._energise()
         sums = np.zeros((len(codes), plan.n_outputs), dtype=np.int64)

@@ -34,9 +34,11 @@ def test_a_setting_is_written_whole_and_read_back(setting, value, command, query
 
 def test_a_limit_that_reads_back_otherwise_is_an_error():
     dialogue = [(b":LIM:CURR 1e-07", None), (b":LIM:CURR?", b"0.000000")]
-    with expected_protocol(ArrayTestBoard, dialogue) as board:
-        with pytest.raises(ReadBackError, match=r"current_limit was set to 1e-07 and reads back 0"):
-            board.secure("current_limit", 1e-7)
+    with (
+        expected_protocol(ArrayTestBoard, dialogue) as board,
+        pytest.raises(ReadBackError, match=r"current_limit was set to 1e-07 and reads back 0"),
+    ):
+        board.secure("current_limit", 1e-7)
 
 
 def test_the_geometry_is_pes_rows_columns():
@@ -56,9 +58,11 @@ def test_a_read_sends_cells_as_a_little_endian_block_and_returns_currents():
 def test_an_answer_with_a_record_too_few_is_an_error():
     answer = block(np.array([1e-6], "<f8").tobytes())
     dialogue = [(b":READ:CELL? 0.2,1," + block(bytes(8)) + b"\n", answer)]
-    with expected_protocol(ArrayTestBoard, dialogue) as board:
-        with pytest.raises(DialogueError, match="asked for 2 records, 1 came"):
-            board.read_cells([0, 0], 0.2, 1)
+    with (
+        expected_protocol(ArrayTestBoard, dialogue) as board,
+        pytest.raises(DialogueError, match="asked for 2 records, 1 came"),
+    ):
+        board.read_cells([0, 0], 0.2, 1)
 
 
 def test_pulses_are_32_byte_records_and_ask_for_errors_in_the_same_message():
@@ -142,6 +146,8 @@ def test_shutting_down_sends_abort_first_and_asks_nothing():
 
 
 def test_an_instrument_of_another_model_is_refused():
-    with expected_protocol(ArrayTestBoard, [(b"*IDN?", b"KEITHLEY,MODEL 2450,1,1")]) as board:
-        with pytest.raises(DialogueError, match="expected a ARRAY-BOARD"):
-            board.check_identity()
+    with (
+        expected_protocol(ArrayTestBoard, [(b"*IDN?", b"KEITHLEY,MODEL 2450,1,1")]) as board,
+        pytest.raises(DialogueError, match="expected a ARRAY-BOARD"),
+    ):
+        board.check_identity()

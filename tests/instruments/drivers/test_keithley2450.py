@@ -31,9 +31,11 @@ def test_a_reading_is_asked_for_by_read_and_never_by_measure():
 
 @pytest.mark.parametrize("answer", [b"9.9E37", b"9.91E37", b"nan", b"ERROR"])
 def test_an_overflow_is_never_taken_for_a_current(answer):
-    with expected_protocol(Keithley2450, [(b":READ?", answer)]) as smu:
-        with pytest.raises(DialogueError):
-            smu.read_current()
+    with (
+        expected_protocol(Keithley2450, [(b":READ?", answer)]) as smu,
+        pytest.raises(DialogueError),
+    ):
+        smu.read_current()
 
 
 def test_a_forced_voltage_is_read_back_in_the_same_exchange():
@@ -42,9 +44,11 @@ def test_a_forced_voltage_is_read_back_in_the_same_exchange():
 
 
 def test_a_voltage_that_was_not_taken_is_an_error():
-    with expected_protocol(Keithley2450, [(b":SOUR:VOLT 250;:SOUR:VOLT?", b"0")]) as smu:
-        with pytest.raises(ReadBackError, match="source voltage was set to 250"):
-            smu.force(250)
+    with (
+        expected_protocol(Keithley2450, [(b":SOUR:VOLT 250;:SOUR:VOLT?", b"0")]) as smu,
+        pytest.raises(ReadBackError, match="source voltage was set to 250"),
+    ):
+        smu.force(250)
 
 
 def test_the_compliance_tells_whether_it_holds():
@@ -80,7 +84,9 @@ def test_errors_raise_oldest_first():
         (b":SYST:ERR?", b'-222,"Parameter data out of range;1"'),
         (b":SYST:ERR?", b'0,"No error"'),
     ]
-    with expected_protocol(Keithley2450, dialogue) as smu:
-        with pytest.raises(RefusalError) as caught:
-            smu.check_errors()
+    with (
+        expected_protocol(Keithley2450, dialogue) as smu,
+        pytest.raises(RefusalError) as caught,
+    ):
+        smu.check_errors()
     assert [number for number, _ in caught.value.errors] == [-113, -222]

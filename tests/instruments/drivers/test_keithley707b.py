@@ -56,9 +56,11 @@ def test_a_channel_that_is_not_there_raises_what_the_error_queue_says():
         (b"print(errorqueue.next())", b"1.11500e+03\tParameter error\t2.00000e+01\t1.00000e+00"),
         (b"print(errorqueue.next())", b"0.00000e+00\tQueue Is Empty\t0.00000e+00\t0.00000e+00"),
     ]
-    with expected_protocol(Keithley707B, dialogue) as matrix:
-        with pytest.raises(RefusalError, match="1115, Parameter error"):
-            matrix.exchange_channels(opened=[], closed=["7A01"])
+    with (
+        expected_protocol(Keithley707B, dialogue) as matrix,
+        pytest.raises(RefusalError, match="1115, Parameter error"),
+    ):
+        matrix.exchange_channels(opened=[], closed=["7A01"])
 
 
 def test_shutting_down_opens_everything_and_asks_nothing():

@@ -27,11 +27,11 @@ def test_preparing_puts_the_output_off_first_and_limits_the_level():
 
 
 def test_a_level_limit_that_reads_back_otherwise_is_an_error():
-    with expected_protocol(
-        Keysight81160A, [*PREPARE, (b":VOLT1:LIM:HIGH?", b"+1.0E+01")]
-    ) as pulser:
-        with pytest.raises(ReadBackError):
-            pulser.prepare(1, voltage_limit=3.5)
+    with (
+        expected_protocol(Keysight81160A, [*PREPARE, (b":VOLT1:LIM:HIGH?", b"+1.0E+01")]) as pulser,
+        pytest.raises(ReadBackError),
+    ):
+        pulser.prepare(1, voltage_limit=3.5)
 
 
 def test_a_burst_is_shaped_in_one_exchange_that_ends_with_the_error_queue():
@@ -44,9 +44,11 @@ def test_a_shape_that_is_refused_is_an_error_and_nothing_is_triggered():
         (SHAPE, b'-222,"Data out of range"'),
         (b":SYST:ERR?", b'+0,"No error"'),
     ]
-    with expected_protocol(Keysight81160A, dialogue) as pulser:
-        with pytest.raises(RefusalError, match="-222, Data out of range"):
-            pulser.shape(1, high=1.8, width=50e-9, period=1e-6, count=1)
+    with (
+        expected_protocol(Keysight81160A, dialogue) as pulser,
+        pytest.raises(RefusalError, match="-222, Data out of range"),
+    ):
+        pulser.shape(1, high=1.8, width=50e-9, period=1e-6, count=1)
 
 
 def test_a_trigger_returns_when_the_burst_is_over():

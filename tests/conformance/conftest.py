@@ -1,0 +1,140 @@
+"""Small benches of both kinds: one array of 16 x 8 cells, the same chip behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labctl_instruments as li
+
+COMMON = """\
+[identity]
+wafer = "simulated"
+die = "x0y0"
+chip = "small"
+
+[geometry]
+pes = 1
+rows = 16
+columns = 8
+
+[envelope]
+voltage = 3.5
+gate_voltage = 5.0
+current = 1e-3
+energy = 1e-9
+pulses = 500
+
+[instruments.clock]
+driver = "bench-clock"
+address = "TCPIP0::clock.sim::hislip0::INSTR"
+role = "clock"
+"""
+
+BOARD = (
+    'kind = "board"\n'
+    + COMMON
+    + """
+[instruments.board]
+driver = "array-test-board"
+address = "TCPIP0::array-board.sim::hislip0::INSTR"
+role = "board"
+"""
+)
+
+SMU = (
+    'kind = "smu"\n'
+    + COMMON
+    + """
+[instruments.bit]
+driver = "keithley-2450"
+address = "GPIB0::18::INSTR"
+role = "bit-line"
+
+[instruments.source]
+driver = "keithley-2450"
+address = "GPIB0::19::INSTR"
+role = "source-line"
+
+[instruments.gate]
+driver = "keithley-2450"
+address = "GPIB0::20::INSTR"
+role = "word-line"
+
+[instruments.pulser]
+driver = "keysight-81160a"
+address = "GPIB0::10::INSTR"
+role = "pulser"
+
+[instruments.matrix1]
+driver = "keithley-707b"
+address = "GPIB0::1::INSTR"
+role = "matrix"
+
+[instruments.matrix2]
+driver = "keithley-707b"
+address = "GPIB0::2::INSTR"
+role = "matrix"
+
+[lines]
+"WL[0:16]" = "matrix1:1-16"
+"SL[0:10]" = "matrix1:63-72"
+"SL[10:16]" = "matrix2:1-6"
+"BL[0:8]" = "matrix2:20-27"
+
+[rows]
+A = "ground"
+B = "bit"
+C = "source"
+D = "gate"
+E = "pulser:1"
+"""
+)
+TEXTS = {"board": BOARD, "smu": SMU}
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(params=["board", "smu"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def open_small(tmp_path: Path) -> Iterator[Open]:
+    """Open a small bench of a kind, with keys of its [virtual] table; all are rested and closed."""
+    opened = []
+
+    def open_one(kind: str, **virtual: Any) -> Any:
+        keys = {"preset": "yao", "seed": 7} | virtual
+        table = "\n".join(f"{key} = {_toml(value)}" for key, value in keys.items())
+        path = tmp_path / f"small-{kind}-{len(opened)}.toml"
+        path.write_text(f"{TEXTS[kind]}\n[virtual]\n{table}\n", encoding="utf-8")
+        opened.append(li.open_bench(path))
+        return opened[-1]
+
+    yield open_one
+    for station in opened:
+        station.rest()
+        station.close()
+
+
+@pytest.fixture
+def station(kind: str, open_small: Open) -> Any:
+    """A small bench with all its noise."""
+    return open_small(kind)
+
+
+@pytest.fixture
+def quiet(kind: str, open_small: Open) -> Any:
+    """A small bench whose reads are without noise and whose pulses are all alike."""
+    return open_small(kind, noise=False, spread=False)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, int | float) else f'"{value}"'
