@@ -25,13 +25,18 @@ def command(out: Path | None, full: bool, seed: int | None, as_json: bool) -> No
     Needs no hardware and no network. Writes run files, a chip file and report.html.
     """
     from labctl.cli.progress import ProgressBar
-    from labctl.configuration import output_path
+    from labctl.configuration import load_configuration, output_path
     from labctl.demo import run_demo
 
     folder = out or output_path(None, "demo", "")
+    operator = load_configuration().operator
     with ProgressBar() as progress:
-        result = run_demo(folder, full=full, seed=seed, progress=progress)
-    accuracies = table("accuracy on the array", "")
+        result = run_demo(folder, full=full, seed=seed, progress=progress, operator=operator)
+    accuracies = table(f"accuracy on {result.images}", "")
     for name in ("software", "quantized", "programmed", "trained"):
         accuracies.add_row(name, f"{getattr(result, f'accuracy_{name}'):.2%}")
-    say(as_json, result.facts(), accuracies, f"[bold]{result.report}[/bold]")
+    distances = table("twin and original", "KS distance")
+    for name, each in result.ks.items():
+        distances.add_row(name, f"{each.distance:.3f}")
+    took = f"[bold]{result.report}[/bold] in {result.seconds:.0f} s"
+    say(as_json, result.facts(), distances, accuracies, took)

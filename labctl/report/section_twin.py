@@ -74,14 +74,15 @@ def _names(first: Run, other: Run, runs: Sequence[Run]) -> tuple[str, str]:
 
 
 def _pairs(runs: Sequence[Run]) -> list[tuple[int, int]]:
-    """Return the numbers of a procedure's first run and of each other one."""
+    """Return the numbers of a procedure's first run and of each other one; twins alone if any."""
     first: dict[str, int] = {}
     pairs = []
     for number, run in enumerate(runs):
         start = first.setdefault(run.procedure, number)
-        if start != number and run.procedure == "WriteVerify":
+        if start != number and statistics(run):
             pairs.append((start, number))
-    return pairs
+    twins = [pair for pair in pairs if is_twin(runs[pair[1]], runs)]
+    return twins or pairs
 
 
 def _pictures(first: Run, other: Run, names: tuple[str, str]) -> list[Picture | Listing]:
