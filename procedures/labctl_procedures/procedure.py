@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 from pymeasure.experiment import Parameter, Procedure
@@ -225,7 +225,4 @@ def read_in_blocks(
 
 
 def _each(rows: Rows | Iterable[Rows]) -> Iterator[Rows]:
-    if isinstance(rows, Mapping):
-        yield rows
-    else:
-        yield from rows
+    return iter([cast("Rows", rows)] if isinstance(rows, Mapping) else rows)

@@ -64,7 +64,11 @@ def summarise(
         "converged": float(np.mean(outcome == Outcome.CONVERGED)),
         "within_half_pitch_fresh": _within(fresh, wanted, pitch),
         "within_half_pitch_map": [
-            {"after": after, "fraction": _within(found, targets[-1], pitch)}
+            {
+                "after": after,
+                "fraction": _within(found, targets[-1], pitch),
+                "separate": separate_fraction(found, targets[-1]),
+            }
             for after, found in maps
         ],
         "pitch": pitch,
@@ -73,6 +77,22 @@ def summarise(
         "levels": _levels(wanted, pulses, outcome, fresh),
         "failed": [fault for block in written for fault in _faults(block)],
     }
+
+
+def separate_fraction(found: FloatArray, wanted: FloatArray) -> float:
+    """Return the fraction of cells that lie nearer to their own level's mean than to another's.
+
+    A drift that all cells of a level share moves the mean and costs nothing here.
+
+    Parameters
+    ----------
+    found, wanted : ndarray of shape (n,)
+        Conductances and the levels they were written to, in S.
+    """
+    _, member = np.unique(wanted, return_inverse=True)
+    means = np.bincount(member, weights=found) / np.bincount(member)
+    nearest = np.abs(found[:, np.newaxis] - means).argmin(axis=1)
+    return float(np.mean(nearest == member))
 
 
 def _within(found: FloatArray, wanted: FloatArray, pitch: float) -> float:
@@ -84,7 +104,7 @@ def _levels(
     pulses: np.ndarray[Any, Any],
     outcome: np.ndarray[Any, Any],
     fresh: FloatArray,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | None]]:
     levels, member = np.unique(wanted, return_inverse=True)
     return [
         {
