@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ from labctl_gui.state.journal import Journal
 
 log = logging.getLogger("labctl")
 
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that close the window and bring the bench to rest."""
 DEFAULT_BENCH = "sim-board"
 """The bench that is opened when nobody names one."""
 
@@ -84,7 +89,12 @@ def launch(bench: str | None, screenshot: Path | None) -> int:
     window = OperatorWindow(session, journal, QSettings("labctl", "labctl"))
     session.open_bench(bench or DEFAULT_BENCH)
     window.show()
-    return application.exec()
+    for number in ENDING:
+        signal.signal(number, lambda *_: window.end())
+    try:
+        return application.exec()
+    finally:
+        session.close()
 
 
 def make_application() -> QApplication:

@@ -115,6 +115,11 @@ class OperatorWindow(QMainWindow):
             log.error("the bench did not come to rest in time; look at its outputs")
         a0.accept()
 
+    def end(self) -> None:
+        """Close without asking: the process has been told to end."""
+        self._closing = True
+        self.close()
+
     def changeEvent(self, a0: QEvent | None) -> None:  # noqa: N802  (Qt's name)
         """Forget a first attempt to close once the operator does something else."""
         if a0 is not None and a0.type() == QEvent.Type.ActivationChange:

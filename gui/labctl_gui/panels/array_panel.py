@@ -157,6 +157,7 @@ class ArrayPanel(QWidget):
             values=WINDOW, width=14, interactive=False, colorMap=COLOUR_MAPS[0]
         )
         self._bar.setImageItem(self._image, insert_in=self._item)
+        self._bar.layout.setContentsMargins(0, 7, 0, 0)  # the topmost number needs half a line
         self._bar.getAxis("right").setLabel("Conductance", units="S")
         scene = self.plot.scene()
         scene.sigMouseClicked.connect(self._clicked)
@@ -166,7 +167,7 @@ class ArrayPanel(QWidget):
     def _make_shortcuts(self) -> None:
         steps = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
         for key, step in steps.items():
-            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut = QShortcut(QKeySequence(key), self.plot)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(lambda step=step: self._step(*step))
 
@@ -177,8 +178,9 @@ class ArrayPanel(QWidget):
         wide, high = (rows, columns) if self._rows_across else (columns, rows)
         self._refill_pes(pes)
         names = ("Row", "Column") if self._rows_across else ("Column", "Row")
-        for axis, name in zip(("bottom", "left"), names, strict=True):
+        for axis, name, size in zip(("bottom", "left"), names, (wide, high), strict=True):
             self._item.setLabel(axis, name)
+            self._item.getAxis(axis).setTicks([_ticks(size)])
         self._image.setImage(np.full((high, wide), np.nan), autoLevels=False)
         self._image.setRect(-0.5, -0.5, wide, high)
         self._box.setLimits(xMin=-0.5, xMax=wide - 0.5, yMin=-0.5, yMax=high - 0.5)
@@ -260,3 +262,9 @@ class ArrayPanel(QWidget):
         pe, row, column = self._chosen or (self.pe, 0, 0)
         down, across = (x, y) if self._rows_across else (y, x)
         self.choose(pe, row + down, column + across)
+
+
+def _ticks(size: int) -> list[tuple[int, str]]:
+    """Return some eight numbers along `size` cells, the first among them, and their texts."""
+    step = max(1, 1 << round(np.log2(max(size, 1) / 8)))
+    return [(number, str(number)) for number in range(0, size, step)]

@@ -8,8 +8,9 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from labctl_data.pulse import PulseKind
 from labctl_gui import theme
-from labctl_gui.panels.words import conductance_text, faint, labelled
+from labctl_gui.panels.words import OneLine, conductance_text, faint
 from labctl_gui.state.cell_events import READ, CellTrace
+from labctl_gui.state.pictures import WINDOW
 
 MOST = 2_000
 """Entries of a trace that are drawn at most; the last ones are."""
@@ -20,13 +21,14 @@ class CellPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title = labelled("Click a cell to see its history", "heading")
+        self.title = OneLine("Click a cell to see its history", "heading")
         self.key = faint("")
         self.plot = pg.PlotWidget()
         self.plot.setMinimumSize(160, 110)
         self._item = self.plot.getPlotItem()
         self._item.showGrid(x=True, y=True, alpha=0.18)
         self._item.setMenuEnabled(False)
+        self._item.getAxis("bottom").enableAutoSIPrefix(False)
         self._item.setLabel("bottom", "Pulses")
         self._item.setLabel("left", "Conductance", units="S")
         self._line = pg.PlotDataItem()
@@ -34,8 +36,7 @@ class CellPanel(QWidget):
         for item in (self._line, *self._dots.values()):
             self._item.addItem(item)
         head = QHBoxLayout()
-        head.addWidget(self.title)
-        head.addStretch(1)
+        head.addWidget(self.title, stretch=1)
         head.addWidget(self.key)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
@@ -54,6 +55,7 @@ class CellPanel(QWidget):
             self._item.setLabel("bottom", "Reads")
         else:
             self._item.setLabel("bottom", "Pulses")
+        self._show_range(conductances)
         self._line.setData(pulses, conductances, pen=pg.mkPen(self._colours.faint, width=1))
         for kind, item in self._dots.items():
             mine = kinds == kind
@@ -79,6 +81,13 @@ class CellPanel(QWidget):
             f"<span style='color:{colours.second}'>●</span> RESET  "
             f"<span style='color:{colours.faint}'>●</span> read"
         )
+
+    def _show_range(self, conductances: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        """Show the window of the cells until there is a trace to fit the axes to."""
+        if len(conductances) > 1:
+            self._item.enableAutoRange()
+            return
+        self._item.getViewBox().setRange(xRange=(-0.5, 1.5), yRange=(0.0, 1.3 * WINDOW[1]))
 
     def _colour(self, kind: int) -> str:
         chosen = {PulseKind.SET: self._colours.first, PulseKind.RESET: self._colours.second}

@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from labctl_gui import theme
 from labctl_gui.panels.plot_view import PlotView
-from labctl_gui.panels.words import faint, labelled
+from labctl_gui.panels.words import OneLine
 from labctl_gui.state.pictures import Picture
 from labctl_gui.state.sketcher import Subject
 
@@ -21,8 +21,8 @@ class LivePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.plot = PlotView()
-        self.title = labelled("", "heading")
-        self.note = faint("")
+        self.title = OneLine(part="heading")
+        self.note = OneLine(part="faint")
         self.subject_box = QComboBox()
         self.subject_box.setToolTip("What is plotted")
         for subject in Subject:
@@ -31,8 +31,7 @@ class LivePanel(QWidget):
             lambda _: self.subject_chosen.emit(self.subject)
         )
         head = QHBoxLayout()
-        head.addWidget(self.title)
-        head.addStretch(1)
+        head.addWidget(self.title, stretch=1)
         head.addWidget(self.subject_box)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)

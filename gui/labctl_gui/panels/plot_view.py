@@ -8,6 +8,8 @@ from PyQt6.QtGui import QColor
 from labctl_gui import theme
 from labctl_gui.state.pictures import Curve, Picture, Style
 
+SMOOTH = 3_000
+"""Points of a curve up to which its edges are smoothed; beyond, speed matters more."""
 DOT_SIZE = 4
 """Diameter of a dot, in px."""
 
@@ -51,6 +53,7 @@ class PlotView(pg.PlotWidget):
     def _set_axes(self, picture: Picture) -> None:
         for name, axis in (("bottom", picture.x), ("left", picture.y)):
             self._item.setLabel(name, axis.label, units=axis.unit or None)
+            self._item.getAxis(name).enableAutoSIPrefix(bool(axis.unit) and not axis.logarithmic)
         logarithmic = (picture.x.logarithmic, picture.y.logarithmic)
         if logarithmic != self._logarithmic:
             self._item.setLogMode(*logarithmic)
@@ -69,7 +72,8 @@ class PlotView(pg.PlotWidget):
             options = {"pen": None, "symbol": "o", "symbolSize": DOT_SIZE}
             item.setData(curve.x, curve.y, symbolPen=None, symbolBrush=colour, **options)
             return
-        item.setData(curve.x, curve.y, pen=pg.mkPen(colour, width=1), symbol=None)
+        smooth = len(curve.x) <= SMOOTH
+        item.setData(curve.x, curve.y, pen=pg.mkPen(colour), symbol=None, antialias=smooth)
 
     def _colour(self, curve: Curve) -> QColor:
         if curve.faint:

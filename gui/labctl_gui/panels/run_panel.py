@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -50,7 +51,9 @@ class RunPanel(QWidget):
         self._session = session
         self._queue_version = -1
         self._station: object = None
-        self._make_parts()
+        self._make_form()
+        self._make_buttons()
+        self._make_queue()
         self._lay_out()
 
     def refresh(self) -> None:
@@ -72,7 +75,7 @@ class RunPanel(QWidget):
             self._session.start(form.procedure, form.values)
             self.started.emit()
 
-    def _make_parts(self) -> None:
+    def _make_form(self) -> None:
         self.procedure_box = QComboBox()
         self.procedure_box.setPlaceholderText("loading the procedures …")
         self.procedure_box.currentTextChanged.connect(self._load_form)
@@ -85,6 +88,8 @@ class RunPanel(QWidget):
         self.hint.setWordWrap(True)
         self.problem = labelled("", "problem")
         self.problem.setWordWrap(True)
+
+    def _make_buttons(self) -> None:
         self.start_button = QPushButton("Start")
         self.start_button.setDefault(True)
         self.start_button.clicked.connect(self.start)
@@ -94,14 +99,21 @@ class RunPanel(QWidget):
         self.go_on_button = QPushButton("Go on")
         self.go_on_button.setToolTip("Let the held queue go on with its next run")
         self.go_on_button.clicked.connect(self._session.go_on)
+
+    def _make_queue(self) -> None:
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(12)
         self.progress = QLabel("Idle")
         self.queue = QListWidget()
         self.queue.setMaximumHeight(120)
-        self.queue.setToolTip("Double-click a finished run to look at it")
+        self.queue.setToolTip(
+            "Double-click a finished run to look at it; Del takes a waiting one out"
+        )
         self.queue.itemDoubleClicked.connect(self._open_item)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.queue)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self._remove_item)
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
@@ -178,6 +190,12 @@ class RunPanel(QWidget):
             item.setData(Qt.ItemDataRole.UserRole, run)
             item.setToolTip(_detail(run))
             self.queue.addItem(item)
+
+    def _remove_item(self) -> None:
+        item = self.queue.currentItem()
+        run = None if item is None else item.data(Qt.ItemDataRole.UserRole)
+        if isinstance(run, QueuedRun):
+            self._session.queue.remove(run.number)
 
     def _open_item(self, item: QListWidgetItem) -> None:
         run = item.data(Qt.ItemDataRole.UserRole)

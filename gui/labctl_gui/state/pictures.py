@@ -19,7 +19,7 @@ WINDOW = (2e-6, 20e-6)
 """Conductances between which tones are spread, in S: the window of FACTS A."""
 MOST_CELLS = 96
 """Traces drawn at most; of more cells, evenly spaced ones are shown."""
-MOST_DOTS = 20_000
+MOST_DOTS = 5_000
 """Points of a cloud drawn at most; of more, the last are shown."""
 MOST_GROUPS = 16
 """Lines of a drift picture at most."""
@@ -151,44 +151,62 @@ def _draw_sweep(table: Table, columns: Columns) -> Picture:
 
 
 def _draw_writing(table: Table, columns: Columns) -> Picture:
+    table = _while_written(table)
     groups = _by_cell(table)
     chosen = _evenly(len(groups), MOST_CELLS)
-    conductance = _floats(table, "conductance")
-    pulses = _pulse_numbers(table)
+    pulses, conductance = _floats(table, "pulses"), _floats(table, "conductance")
+    targets = _floats(table, "target")
     pieces: dict[float, list[IntArray]] = {}
-    targets = _floats(table, "target") if "target" in table else np.full(len(pulses), np.nan)
     for k in chosen:
         pieces.setdefault(float(targets[groups[k][-1]]), []).append(groups[k])
     curves = tuple(
         Curve(*_joined(pulses, conductance, rows), tone=tone_of(target))
-        for target, rows in pieces.items()
+        for target, rows in sorted(pieces.items())
     )
+    note = f"{_cells_note(len(chosen), len(groups))}; colour: target"
     return Picture(
         "Conductance against pulses",
         Axis("Pulses"),
         _axis(columns, "conductance"),
         curves,
-        _cells_note(len(chosen), len(groups)) + "; colour: target",
+        note,
     )
 
 
+def _while_written(table: Table) -> Table:
+    """Return the rows up to each cell's own last pulse and judgement, without later maps."""
+    from labctl_procedures.closed_loop import Stage
+
+    kept = np.asarray(table["stage"], np.int64) < Stage.MAP
+    return {name: values[kept] for name, values in table.items()}
+
+
 def _draw_drift(x_name: str, title: str) -> Callable[[Table, Columns], Picture]:
+    """Return a drawing of the mean conductance of each state at each look, over `x_name`."""
+
     def drawn(table: Table, columns: Columns) -> Picture:
-        x, conductance = _floats(table, x_name), _floats(table, "conductance")
-        group = _state_groups(table, conductance)
-        curves = []
-        for number in np.unique(group):
-            mine = group == number
-            places, inverse = np.unique(x[mine], return_inverse=True)
-            means = np.bincount(inverse, conductance[mine]) / np.bincount(inverse)
-            curves.append(Curve(places, means, tone=tone_of(means[0])))
+        groups = _state_groups(table)
+        curves = [_mean_curve(table, x_name, groups == number) for number in np.unique(groups)]
         axis = _axis(columns, x_name)
-        logarithmic = Axis(axis.label, axis.unit, logarithmic=True)
-        kept = tuple(_positive(curve) for curve in curves)
-        note = f"{len(kept)} groups of cells by their state at the start; mean of each"
-        return Picture(title, logarithmic, _axis(columns, "conductance"), kept, note)
+        note = f"{len(curves)} groups of cells by their state at the start; mean of each"
+        return Picture(
+            title,
+            Axis(axis.label, axis.unit, logarithmic=True),
+            _axis(columns, "conductance"),
+            tuple(curves),
+            note,
+        )
 
     return drawn
+
+
+def _mean_curve(table: Table, x_name: str, mine: npt.NDArray[np.bool_]) -> Curve:
+    """Return the means of the rows `mine`, look by look; rows of one look have one time."""
+    _, look = np.unique(_floats(table, "time")[mine], return_inverse=True)
+    n = np.bincount(look)
+    x, y = (np.bincount(look, _floats(table, name)[mine]) / n for name in (x_name, "conductance"))
+    kept = x > 0  # a logarithmic axis cannot show the look before the first stress
+    return Curve(x[kept], y[kept], tone=tone_of(float(y[0])))
 
 
 def _draw_mac(table: Table, columns: Columns) -> Picture:
@@ -226,12 +244,12 @@ class _Drawing:
     draw: Callable[[Table, Columns], Picture]
 
 
-_CELL = frozenset({"pe", "row", "column", "conductance"})
+_CELL = frozenset({"time", "pe", "row", "column", "target", "conductance"})
 _DRAWINGS = {
     "IVSweep": _Drawing(frozenset({"pe", "row", "column", "voltage", "current"}), _draw_sweep),
-    "WriteVerify": _Drawing(_CELL, _draw_writing),
+    "WriteVerify": _Drawing(_CELL | {"pulses", "stage"}, _draw_writing),
     "ReadDisturb": _Drawing(_CELL | {"reads"}, _draw_drift("reads", "Conductance against reads")),
-    "Retention": _Drawing(_CELL | {"delay"}, _draw_drift("delay", "Conductance against time")),
+    "Retention": _Drawing(_CELL | {"elapsed"}, _draw_drift("elapsed", "Conductance against time")),
     "DifferentialMAC": _Drawing(frozenset({"expected", "measured"}), _draw_mac),
 }
 
@@ -266,17 +284,6 @@ def _by_cell(table: Table) -> list[IntArray]:
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
 
 
-def _pulse_numbers(table: Table) -> FloatArray:
-    """Return how many pulses the cell of each row had received, (n,)."""
-    for name in ("pulses", "pulse"):
-        if name in table:
-            return _floats(table, name)
-    counts = np.zeros(len(table["pe"]))
-    for rows in _by_cell(table):
-        counts[rows] = np.arange(len(rows))
-    return counts
-
-
 def _evenly(n: int, most: int) -> IntArray:
     """Return at most `most` of the numbers below `n`, evenly spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
@@ -291,19 +298,15 @@ def _joined(x: FloatArray, y: FloatArray, pieces: list[IntArray]) -> tuple[Float
     )
 
 
-def _state_groups(table: Table, conductance: FloatArray) -> IntArray:
-    """Return the group of each row: its cell's level, else its cell's first reading, (n,)."""
-    if "level" in table:
-        return np.asarray(table["level"], np.int64)
-    _, first, inverse = np.unique(_cell_numbers(table), return_index=True, return_inverse=True)
+def _state_groups(table: Table) -> IntArray:
+    """Return the group of each row: its cell's target, else the rank of its first reading, (n,)."""
+    targets = _floats(table, "target")
+    if np.isfinite(targets).all():
+        return np.asarray(np.unique(targets, return_inverse=True)[1], np.int64)
+    conductance = _floats(table, "conductance")
+    _, first, cell = np.unique(_cell_numbers(table), return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(conductance[first], kind="stable"), kind="stable")
-    return np.asarray((rank * min(MOST_GROUPS, len(first)) // len(first))[inverse], np.int64)
-
-
-def _positive(curve: Curve) -> Curve:
-    """Drop what a logarithmic axis cannot show."""
-    kept = curve.x > 0
-    return Curve(curve.x[kept], curve.y[kept], curve.style, curve.tone, curve.faint)
+    return np.asarray((rank * min(MOST_GROUPS, len(first)) // len(first))[cell], np.int64)
 
 
 def _cells_note(shown: int, total: int) -> str:

@@ -74,7 +74,9 @@ class Session:
             idle=Task("looking at the clock", self._look_at_clock, self._ignore),
             last=Task("closing the bench", self._close_station, self._ignore),
         )
-        self._submit("looking for benches and procedures", self._look_around)
+        self._worker.submit(
+            Task("looking for benches and procedures", self._look_around, self._ignore, True)
+        )
 
     @property
     def status(self) -> BenchStatus:
@@ -93,6 +95,7 @@ class Session:
                 f"opening bench {bench}",
                 lambda: self._open_station(bench, seed, chip),
                 self._opening_failed,
+                lasting=True,
             )
         )
 
@@ -117,6 +120,7 @@ class Session:
             self.queue.hold(True)
             self._abort.set()
             self._change(phase=BenchPhase.STOPPING, activity="aborting the run")
+            self._submit("coming to rest after the abort", self._come_to_rest)
 
     def stop(self) -> None:
         """Bring the bench to rest now: nothing more is sent, the run ends, the queue is held."""

@@ -26,6 +26,8 @@ class Task:
     """Does it; called on the worker's thread."""
     failed: Callable[[Exception], None]
     """Told when it could not be done; called on the worker's thread."""
+    lasting: bool = False
+    """Whether it is still to be done after a STOP."""
 
 
 class BenchWorker:
@@ -56,25 +58,32 @@ class BenchWorker:
         self._tasks.put(task)
 
     def clear(self) -> None:
-        """Forget the tasks that wait; the one that is being done is not touched."""
-        while True:
-            try:
-                self._tasks.get_nowait()
-            except queue.Empty:
-                return
+        """Forget the tasks that wait and do not last; the one that is being done goes on."""
+        for task in self._drain():
+            if task is None or task.lasting:
+                self._tasks.put(task)
 
     def end(self, timeout: float) -> bool:
-        """Forget what waits, end the thread after its present task; return whether it ended.
+        """Forget all that waits, end the thread after its present task; return whether it ended.
 
         Parameters
         ----------
         timeout : float
             How long to wait for it, in s.
         """
-        self.clear()
+        self._drain()
         self._tasks.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _drain(self) -> list[Task | None]:
+        """Take out everything that waits."""
+        taken: list[Task | None] = []
+        while True:
+            try:
+                taken.append(self._tasks.get_nowait())
+            except queue.Empty:
+                return taken
 
     def _work(self) -> None:
         while True:

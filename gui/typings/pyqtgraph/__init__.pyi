@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QPointF, QRectF, pyqtBoundSignal
 from PyQt6.QtGui import QBrush, QColor, QPen
-from PyQt6.QtWidgets import QGraphicsObject, QGraphicsScene, QGraphicsView, QWidget
+from PyQt6.QtWidgets import QGraphicsGridLayout, QGraphicsObject, QGraphicsScene, QGraphicsView, QWidget
 from pyqtgraph import colormap as colormap
 from pyqtgraph.colormap import ColorMap as ColorMap
 
@@ -98,6 +98,7 @@ class ImageItem(QGraphicsObject):
     def getLevels(self) -> npt.NDArray[np.float64] | None: ...
 
 class PlotItem(QGraphicsObject):
+    layout: QGraphicsGridLayout
     legend: LegendItem | None
     def addItem(self, item: object, *args: object, **options: object) -> None: ...
     def removeItem(self, item: object) -> None: ...
