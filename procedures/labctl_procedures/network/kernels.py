@@ -1,0 +1,161 @@
+"""The host's inner loops: input vectors out of maps, maps out of sums, exact reference sums.
+
+They hold no lock (`nogil`) and start no threads; whoever calls them may use several.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Bytes = npt.NDArray[np.uint8]
+Int32Array = npt.NDArray[np.int32]
+IntArray = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def gather(maps: Bytes, starts: IntArray, taps: IntArray, vectors: Bytes) -> None:
+    """Lay out the input vectors of every kernel position.
+
+    Parameters
+    ----------
+    maps : ndarray of shape (n, size), uint8
+        Padded input maps, flat.
+    starts : ndarray of shape (positions,), int64
+        Where each kernel position starts in a map.
+    taps : ndarray of shape (n_inputs,), int64
+        Offset of each input from there; -1 for an unused input, whose code is 0.
+    vectors : ndarray of shape (n * positions, n_inputs), uint8
+        Result.
+    """
+    for image in range(maps.shape[0]):
+        for position in range(starts.shape[0]):
+            start = starts[position]
+            row = image * starts.shape[0] + position
+            for i in range(taps.shape[0]):
+                tap = taps[i]
+                vectors[row, i] = maps[image, start + tap] if tap >= 0 else 0
+
+
+@njit(cache=True, nogil=True)
+def pool_and_code(
+    sums: Int32Array, bias: IntArray, window: IntArray, scale: IntArray, codes: Bytes
+) -> int:
+    """Turn sums into the codes of the next layer: bias, ReLU, maximum pooling, rescaling.
+
+    The code is ``floor(y * multiplier / 2**shift + 1/2)``, 0 for negative y and at most 255.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n, height, width, channels), int32
+        Sums of the array.
+    bias : ndarray of shape (channels,), int64
+        Added to the sums.
+    window : ndarray of shape (8,), int64
+        Pooling: size, stride, padding (top, left), pooled size, each down and to the right.
+    scale : ndarray of shape (4,), int64
+        Multiplier and shift; rows and columns of border in `codes`, top and left.
+    codes : ndarray of shape (n, padded height, padded width, channels), uint8
+        Result, inside its border of zeros.
+
+    Returns
+    -------
+    int
+        Codes that met the top of their range.
+    """
+    multiplier, shift, border_top, border_left = scale
+    half = np.int64(1) << (shift - 1)
+    clipped = 0
+    peak = np.empty(sums.shape[3], np.int64)
+    for image in range(sums.shape[0]):
+        for row in range(window[6]):
+            for column in range(window[7]):
+                _peaks(sums[image], row, column, window, peak)
+                for channel in range(sums.shape[3]):
+                    value = max(peak[channel] + bias[channel], 0)
+                    code = (value * multiplier + half) >> shift
+                    if code > 255:
+                        clipped += 1
+                        code = 255
+                    codes[image, border_top + row, border_left + column, channel] = code
+    return clipped
+
+
+@njit(cache=True, nogil=True)
+def _peaks(sums: Int32Array, row: int, column: int, window: IntArray, peak: IntArray) -> None:
+    """Put the largest sum of each channel in one pooling window into `peak`, (channels,)."""
+    height, width, channels = sums.shape
+    top = row * window[2] - window[4]
+    left = column * window[3] - window[5]
+    peak[:] = -(2**62)
+    for y in range(max(top, 0), min(top + window[0], height)):
+        for x in range(max(left, 0), min(left + window[1], width)):
+            for channel in range(channels):
+                peak[channel] = max(peak[channel], sums[y, x, channel])
+
+
+@njit(cache=True, nogil=True)
+def exact_sums(
+    vectors: Bytes,
+    tables: Int32Array,
+    codes: Int32Array,
+    lines: Int32Array,
+    sums: Int32Array,
+) -> int:
+    """Compute what an array of exact levels answers, in whole numbers.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_blocks * width), uint8
+        Input codes.
+    tables : ndarray of shape (n_blocks, groups, 2**size, n_lines), int32
+        Line currents, in units, for each pattern of a group of `size` inputs.
+    codes : ndarray of shape (largest current + 1,), int32
+        ADC code of each current.
+    lines : ndarray of shape (2, n_blocks, n_lines), int32
+        Output and sign of each line.
+    sums : ndarray of shape (n, n_outputs), int32
+        Result; must be zeros.
+
+    Returns
+    -------
+    int
+        The largest current met, in units.
+    """
+    n_blocks, n_lines = tables.shape[0], tables.shape[3]
+    width = vectors.shape[1] // n_blocks
+    current = np.empty(n_lines, np.int32)
+    largest = 0
+    for v in range(vectors.shape[0]):
+        for block in range(n_blocks):
+            inputs = vectors[v, block * width : (block + 1) * width]
+            for bit in range(8):
+                if not _line_currents(inputs, bit, tables[block], current):
+                    continue
+                for line in range(n_lines):
+                    largest = max(largest, current[line])
+                    sums[v, lines[0, block, line]] += (
+                        lines[1, block, line] * codes[current[line]] << bit
+                    )
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def _line_currents(inputs: Bytes, bit: int, tables: Int32Array, current: Int32Array) -> bool:
+    """Put the currents of one block and bit into `current`; tell whether any line is driven."""
+    groups, patterns, n_lines = tables.shape
+    size = 0
+    while (1 << size) < patterns:
+        size += 1
+    current[:] = 0
+    driven = False
+    for group in range(groups):
+        pattern = 0
+        for i in range(group * size, min((group + 1) * size, inputs.shape[0])):
+            pattern |= ((inputs[i] >> bit) & 1) << (i - group * size)
+        if pattern:
+            driven = True
+            for line in range(n_lines):
+                current[line] += tables[group, pattern, line]
+    return driven
