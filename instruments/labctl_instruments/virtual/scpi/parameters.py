@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from labctl_instruments.virtual.scpi.headers import parse_header
 from labctl_instruments.virtual.scpi.message import Token
 from labctl_instruments.virtual.scpi.status import ScpiError
 
@@ -230,9 +229,8 @@ def _forms(words: tuple[str, ...]) -> dict[str, str]:
     """Return the short form of each spelling of `words`."""
     forms = {}
     for word in words:
-        keywords = [parse_header(part)[0] for part in word.split(":")]
-        short = ":".join(keyword.short for keyword in keywords)
-        forms[short] = forms[":".join(keyword.long for keyword in keywords)] = short
+        short = re.sub("[a-z]", "", word)
+        forms[short] = forms[word.upper()] = short
     return forms
 
 

@@ -1,0 +1,183 @@
+"""The chip as instruments on a switch matrix meet it: one function solves an instant.
+
+Voltages that stand act on the cells once: when they are first measured, or when they end. A longer
+hold at the same voltages adds little (strength grows with a power below one of the width), and a
+staircase, which measures each of its levels once, is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.routing import (
+    ArrayLines,
+    Conflict,
+    Drive,
+    FloatArray,
+    Router,
+    Terminal,
+)
+
+if TYPE_CHECKING:
+    from labctl_instruments.chip import Chip
+    from labctl_instruments.chip.lines import LineCurrents
+
+HARMLESS = 0.5
+"""Cells that see no more than this, in V, are not programmed."""
+COLD = 0.01
+"""A relay that moves while a source on its row is beyond this, in V, is switched hot."""
+
+
+class ProbedChip:
+    """A chip between a router's lines.
+
+    Parameters
+    ----------
+    chip : Chip
+        The chip.
+    router : Router
+        What decides the voltages of its lines.
+    clock : Clock
+        Bench time.
+    log : DialogueLog
+        Where conflicts and hot switching are told.
+    """
+
+    def __init__(self, chip: Chip, router: Router, clock: Clock, log: DialogueLog) -> None:
+        self._chip = chip
+        self._router = router
+        self._clock = clock
+        self._log = log
+        self._since = clock.now()
+        self._has_acted = False
+        self._conflicts: list[Conflict] = []
+        self.n_conflicts = 0
+        """Sources that have met on one line since the bench was opened."""
+
+    def before_change(self) -> None:
+        """Let the voltages that stand act on the cells; then they may change."""
+        self.act()
+        self._since = self._clock.now()
+        self._has_acted = False
+
+    def act(self) -> None:
+        """Let the voltages that stand act on the cells, for the time they have stood."""
+        width = self._clock.now() - self._since
+        if self._has_acted or width <= 0.0:
+            return
+        self._has_acted = True
+        for pe, lines in self._arrays(self._drives()):
+            if _is_harmful(lines):
+                self._hold(pe, lines, width=width, averages=0)
+
+    def after_change(self) -> None:
+        """Look for sources that meet on one line."""
+        self._drives()
+
+    def measure(self, terminal: Terminal, averages: int) -> tuple[float, float, bool]:
+        """Return voltage (V) at a terminal, current (A) out of it, and whether it is at its limit.
+
+        The reading's time must have been charged to the clock before.
+        """
+        self.act()
+        drives = self._drives()
+        node = self._router.node_of(terminal)
+        asked = drives[node].voltage if node in drives else 0.0
+        current, voltage, limited = 0.0, asked, False
+        for pe, lines in self._arrays(drives):
+            found = self._hold(pe, lines, width=0.0, averages=averages)
+            bit, source = lines.bit_node == node, lines.source_node == node
+            current += float(found.bit_lines[bit].sum() + found.source_lines[source].sum())
+            limited |= bool(found.bit_limited[bit].any() or found.source_limited[source].any())
+            settled = np.concatenate([found.bit_voltages[bit], found.source_voltages[source]])
+            if limited and settled.size:
+                voltage = float(settled[np.abs(settled).argmin()])
+        return voltage, current, limited
+
+    def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
+        """Bring a terminal to `level` V for `width` s, `count` times; the clock is the caller's."""
+        self.before_change()
+        drives = self._drives()
+        node = self._router.node_of(terminal)
+        if node not in drives:
+            return
+        drives[node] = replace(drives[node], voltage=level)
+        for pe, lines in self._arrays(drives):
+            if count > 1 and not _is_harmful(lines):
+                self._stress(pe, lines, width=width, count=count)
+                continue
+            for _ in range(count):
+                self._hold(pe, lines, width=width, averages=0)
+
+    def switched(self, rows: npt.NDArray[np.bool_]) -> None:
+        """Tell that relays on the rows flagged in `rows`, shape (8,), have moved."""
+        drives = self._drives()
+        hot = [
+            drive.voltage
+            for node, drive in drives.items()
+            if rows[node] and abs(drive.voltage) > COLD
+        ]
+        if hot:
+            worst = max(hot, key=abs)
+            self._log.event(self._clock.now(), "matrix", f"relay switched hot, at {worst:.4g} V")
+
+    def _drives(self) -> dict[int, Drive]:
+        drives, conflicts = self._router.drives()
+        for conflict in conflicts:
+            if conflict not in self._conflicts:
+                self.n_conflicts += 1
+                self._log.event(self._clock.now(), "chip", f"two sources on one line: {conflict}")
+        self._conflicts = conflicts
+        return drives
+
+    def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
+        """Yield the arrays of which a word line is on."""
+        for pe in range(self._router.geometry.pes):
+            lines = self._router.lines(pe, drives)
+            if (lines.word > 0.0).any():
+                yield pe, lines
+
+    def _hold(self, pe: int, lines: ArrayLines, *, width: float, averages: int) -> LineCurrents:
+        """Solve one array; with limits only where one is reached, which takes far longer."""
+
+        def drive(
+            width: float, averages: int, limits: tuple[FloatArray, FloatArray] | None
+        ) -> LineCurrents:
+            return self._chip.drive(
+                pe,
+                lines.bit,
+                lines.source,
+                lines.word,
+                width,
+                self._clock.now(),
+                averages=averages,
+                limits=limits,
+            )
+
+        limits = (lines.bit_limit, lines.source_limit)
+        probe = drive(0.0, 0, None)
+        is_limited = (np.abs(probe.bit_lines) > limits[0]).any() or (
+            np.abs(probe.source_lines) > limits[1]
+        ).any()
+        return drive(width, averages, limits if is_limited else None)
+
+    def _stress(self, pe: int, lines: ArrayLines, *, width: float, count: int) -> None:
+        seen = np.nan_to_num(lines.bit[np.newaxis, :] - lines.source[:, np.newaxis])
+        seen[~(lines.word > self._chip.model.gate_threshold)] = 0.0
+        geometry = self._router.geometry
+        for voltage in np.unique(seen[seen != 0.0]):
+            rows, columns = np.nonzero(seen == voltage)
+            cells = (pe * geometry.rows + rows) * geometry.columns + columns
+            self._chip.stress(cells, float(voltage), width, count, self._clock.now())
+
+
+def _is_harmful(lines: ArrayLines) -> bool:
+    levels = np.concatenate([lines.bit, lines.source])
+    return bool((np.abs(levels) > HARMLESS).any())

@@ -1,0 +1,252 @@
+"""Switch matrices: closed crosspoints decide which lines of the chip meet which terminal.
+
+Rows A to H of all mainframes are bridged, so a row is one node; a column is the node of one line of
+the chip. A closed crosspoint joins the two. Two rows that are closed on one column are one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Geometry
+from labctl_instruments.bench.wiring import COLUMNS_OF_A_MATRIX, ROW_LETTERS, Line, Wiring
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+N_ROWS = len(ROW_LETTERS)
+SAME_VOLTAGE = 1e-3
+"""Sources that differ by less, in V, share a node without harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What a terminal does to the node it is on."""
+
+    voltage: float
+    """Voltage it forces, in V."""
+    limit: float
+    """Largest current it delivers, in A."""
+    is_weak: bool = False
+    """Whether it gives way to any other source: an output that is off, but not disconnected."""
+
+
+class Terminal(Protocol):
+    """An output that hangs on a row."""
+
+    name: str
+    """What the log calls it."""
+
+    def drive(self) -> Drive | None:
+        """Return what it does now; None while it is disconnected."""
+        ...
+
+
+class Ground:
+    """0 V, whatever flows."""
+
+    name = "ground"
+
+    def drive(self) -> Drive:
+        """Return 0 V."""
+        return _GROUND
+
+
+_GROUND = Drive(0.0, np.inf)
+
+
+class Crosspoints:
+    """The relays of all mainframes.
+
+    Parameters
+    ----------
+    matrices : sequence of str
+        Names of the mainframes, in the order in which their columns are counted.
+    """
+
+    def __init__(self, matrices: Sequence[str]) -> None:
+        self._offset = {name: k * COLUMNS_OF_A_MATRIX for k, name in enumerate(matrices)}
+        shape = (len(matrices) * COLUMNS_OF_A_MATRIX, N_ROWS)
+        self.closed = np.zeros(shape, np.bool_)
+        """Whether each crosspoint is closed, shape (columns, rows)."""
+        self.closures = np.zeros(shape, np.int64)
+        """How often each relay has closed, shape (columns, rows)."""
+        self.version = 0
+        """Grows with every change."""
+
+    def column(self, matrix: str, number: int) -> int:
+        """Return the place of a mainframe's column, counted from 1, among all columns."""
+        return self._offset[matrix] + number - 1
+
+    def of(self, matrix: str) -> npt.NDArray[np.bool_]:
+        """Return a copy of one mainframe's relays, shape (72, 8)."""
+        return self.closed[self._slice(matrix)].copy()
+
+    def counts(self, matrix: str) -> IntArray:
+        """Return how often the relays of one mainframe have closed, shape (72, 8)."""
+        return self.closures[self._slice(matrix)].copy()
+
+    def set(self, matrix: str, closed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Set the relays of one mainframe, shape (72, 8); return which rows had one moved."""
+        part = self._slice(matrix)
+        moved = self.closed[part] != closed
+        if moved.any():
+            self.closures[part] += moved & closed
+            self.closed[part] = closed
+            self.version += 1
+        rows: npt.NDArray[np.bool_] = moved.any(axis=0)
+        return rows
+
+    def _slice(self, matrix: str) -> slice:
+        start = self._offset[matrix]
+        return slice(start, start + COLUMNS_OF_A_MATRIX)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Two sources that force different voltages on one node."""
+
+    names: tuple[str, str]
+    """The terminals."""
+    voltages: tuple[float, float]
+    """What they force, in V."""
+
+    def __str__(self) -> str:
+        (first, second), (one, other) = self.names, self.voltages
+        return f"{first} at {one:.4g} V meets {second} at {other:.4g} V"
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayLines:
+    """What the lines of one array are held at; order as in the array.
+
+    Attributes
+    ----------
+    bit, source, word : ndarray of shape (columns,), (rows,), (rows,)
+        Voltages, in V; NaN floats.
+    bit_node, source_node : ndarray of shape (columns,), (rows,), int
+        Node of each line, named by its lowest row; -1 for none.
+    bit_limit, source_limit : ndarray of shape (columns,), (rows,)
+        Largest current of the line's driver, in A.
+    """
+
+    bit: FloatArray
+    source: FloatArray
+    word: FloatArray
+    bit_node: IntArray
+    source_node: IntArray
+    bit_limit: FloatArray
+    source_limit: FloatArray
+
+
+class Router:
+    """From terminals and crosspoints to the voltages of the chip's lines.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Column of each line.
+    geometry : Geometry
+        Size of the chip.
+    matrices : sequence of str
+        Names of the mainframes.
+    """
+
+    def __init__(self, wiring: Wiring, geometry: Geometry, matrices: Sequence[str]) -> None:
+        self.crosspoints = Crosspoints(matrices)
+        self.geometry = geometry
+        self._terminals: dict[int, Terminal] = {}
+        shapes = {"BL": geometry.columns, "SL": geometry.rows, "WL": geometry.rows}
+        self._columns = {
+            kind: self._places(wiring, kind, size).reshape(geometry.pes, size)
+            for kind, size in shapes.items()
+        }
+        self._seen = -1
+        self._node_of_row = np.arange(N_ROWS)
+        self._row_of_column = np.full(len(self.crosspoints.closed), -1)
+
+    def hang(self, row: str, terminal: Terminal) -> None:
+        """Put a terminal on the row of that letter."""
+        self._terminals[ROW_LETTERS.index(row)] = terminal
+
+    def node_of(self, terminal: Terminal) -> int:
+        """Return the node that a terminal is on; -1 if it hangs on no row."""
+        self._follow()
+        for row, one in self._terminals.items():
+            if one is terminal:
+                return int(self._node_of_row[row])
+        return -1
+
+    def drives(self) -> tuple[dict[int, Drive], list[Conflict]]:
+        """Return what drives each node that is driven, and the conflicts there are."""
+        self._follow()
+        found: dict[int, list[tuple[str, Drive]]] = {}
+        for row, terminal in self._terminals.items():
+            drive = terminal.drive()
+            if drive is not None:
+                found.setdefault(int(self._node_of_row[row]), []).append((terminal.name, drive))
+        chosen, conflicts = {}, []
+        for node, drives in found.items():
+            chosen[node], trouble = _strongest(drives)
+            conflicts += trouble
+        return chosen, conflicts
+
+    def lines(self, pe: int, drives: Mapping[int, Drive]) -> ArrayLines:
+        """Return the lines of array `pe`, the nodes being driven by `drives`."""
+        self._follow()
+        voltage = np.full(N_ROWS + 1, np.nan)
+        limit = np.full(N_ROWS + 1, np.inf)
+        for node, drive in drives.items():
+            voltage[node], limit[node] = drive.voltage, drive.limit
+        bit, source, word = (self._nodes(kind, pe) for kind in ("BL", "SL", "WL"))
+        return ArrayLines(
+            voltage[bit], voltage[source], voltage[word], bit, source, limit[bit], limit[source]
+        )
+
+    def _nodes(self, kind: str, pe: int) -> IntArray:
+        """Return the node of each line of a kind; -1 (the last entry of a table) for none."""
+        rows = self._row_of_column[self._columns[kind][pe]]
+        nodes: IntArray = np.where(rows < 0, -1, self._node_of_row[rows])
+        return nodes
+
+    def _follow(self) -> None:
+        """Work out the nodes again where a crosspoint has changed."""
+        if self._seen == self.crosspoints.version:
+            return
+        closed = self.crosspoints.closed
+        joined = closed.sum(axis=1)
+        self._row_of_column = np.where(joined > 0, closed.argmax(axis=1), -1)
+        self._node_of_row = _nodes_of_rows(closed[joined > 1])
+        self._seen = self.crosspoints.version
+
+    def _places(self, wiring: Wiring, kind: str, size: int) -> IntArray:
+        lines = [Line(kind, number) for number in range(self.geometry.pes * size)]
+        columns = [wiring.columns[line] for line in lines]
+        return np.array([self.crosspoints.column(c.matrix, c.number) for c in columns], np.int64)
+
+
+def _nodes_of_rows(bridges: npt.NDArray[np.bool_]) -> IntArray:
+    """Return the lowest row of each row's node; each of `bridges`, shape (n, 8), joins its rows."""
+    node = np.arange(N_ROWS)
+    for rows in bridges:
+        members = np.isin(node, node[rows])
+        node[members] = node[members].min()
+    return node
+
+
+def _strongest(drives: list[tuple[str, Drive]]) -> tuple[Drive, list[Conflict]]:
+    """Return the drive that counts on one node, the most harmful where they fight."""
+    strong = [entry for entry in drives if not entry[1].is_weak] or drives[:1]
+    strong.sort(key=lambda entry: -abs(entry[1].voltage))
+    name, chosen = strong[0]
+    conflicts = [
+        Conflict((name, other), (chosen.voltage, drive.voltage))
+        for other, drive in strong[1:]
+        if abs(drive.voltage - chosen.voltage) > SAME_VOLTAGE
+    ]
+    return chosen, conflicts

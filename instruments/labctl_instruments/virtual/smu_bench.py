@@ -1,0 +1,50 @@
+"""The instruments of an SMU bench, joined to one chip through the matrices."""
+
+from __future__ import annotations
+
+from labctl_instruments.bench.schema import BenchFile, InstrumentTable
+from labctl_instruments.chip import Chip
+from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.meter_noise import MeterNoise
+from labctl_instruments.virtual.persona import Persona
+from labctl_instruments.virtual.personas.keithley707b import Keithley707BPersona
+from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
+from labctl_instruments.virtual.personas.keysight81160a import Keysight81160APersona
+from labctl_instruments.virtual.probed_chip import ProbedChip
+from labctl_instruments.virtual.routing import Ground, Router, Terminal
+
+SMU_ROLES = ("bit-line", "source-line", "word-line")
+
+
+def smu_personas(
+    bench: BenchFile, chip: Chip, clock: Clock, log: DialogueLog
+) -> dict[str, Persona]:
+    """Return the instruments of an SMU bench by their addresses."""
+    matrices = bench.with_role("matrix")
+    router = Router(bench.wiring, bench.geometry.geometry(), list(matrices))
+    probed = ProbedChip(chip, router, clock, log)
+    virtual = bench.virtual
+    seed = chip.seed if virtual is None or virtual.noise else None
+
+    personas: dict[str, Persona] = {}
+    outputs: dict[tuple[str, int], Terminal] = {("ground", 1): Ground()}
+    for name, table in _with_roles(bench, SMU_ROLES).items():
+        smu = Keithley2450Persona(name, probed, clock, MeterNoise(seed, name))
+        personas[table.address] = smu
+        outputs[name, 1] = smu
+    for name, table in bench.with_role("pulser").items():
+        pulser = Keysight81160APersona(name, probed, clock, log)
+        personas[table.address] = pulser
+        outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
+    for number, (name, table) in enumerate(matrices.items(), start=1):
+        personas[table.address] = Keithley707BPersona(
+            name, router.crosspoints, probed, clock, serial=f"{1_000_000 + number}"
+        )
+    for row, terminal in bench.wiring.rows.items():
+        router.hang(row, outputs[terminal.instrument, terminal.channel])
+    return personas
+
+
+def _with_roles(bench: BenchFile, roles: tuple[str, ...]) -> dict[str, InstrumentTable]:
+    return {name: table for role in roles for name, table in bench.with_role(role).items()}
