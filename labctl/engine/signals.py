@@ -20,7 +20,8 @@ class StopSignals:
 
     The first signal asks to stop: `received` names it, and the run ends at its next pulse
     boundary. A second one no longer waits and raises KeyboardInterrupt, except inside `held`.
-    Outside the main thread, where Python delivers no signal, nothing is installed.
+    A signal that was ignored before (`nohup`) stays ignored. Outside the main thread, where Python
+    delivers no signal, nothing is installed.
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in STOPPING}
+            for number in filter(_is_heard, STOPPING):
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -63,3 +65,8 @@ class StopSignals:
         self.received = signal.Signals(number).name
         if (again or not self._patient) and not self._held:
             raise KeyboardInterrupt(self.received)
+
+
+def _is_heard(number: int) -> bool:
+    """Tell whether a signal is neither ignored nor in the hands of somebody who is not Python."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)

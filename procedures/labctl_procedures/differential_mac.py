@@ -112,6 +112,7 @@ class DifferentialMAC(PreparedProcedure[Batch]):
         self._conductances = np.empty((0, 0))
         self._errors: list[FloatArray] = []
         self._plan: MacPlan | None = None
+        self._inputs = np.empty((0, 0), np.uint8)
         self._saturated = 0
 
     def check(self) -> None:
@@ -134,6 +135,7 @@ class DifferentialMAC(PreparedProcedure[Batch]):
         self._traces.append(found)
         self.snapshot("conductance", cells, found)
         self._plan = self.plan(region)
+        self._inputs = self.inputs()
         self._saturated = self.station.saturated
 
     def plan(self, region: Region) -> MacPlan:
@@ -163,7 +165,7 @@ class DifferentialMAC(PreparedProcedure[Batch]):
     def measure(self, point: Batch) -> Rows:
         """Multiply one batch of vectors, and compute what they should have given."""
         region, plan = Region.of(self.cells), self._laid_out()
-        vectors = self.inputs()[point.start : point.stop]
+        vectors = self._inputs[point.start : point.stop]
         lines = (region.pe * self.station.geometry.rows + region.rows)[np.newaxis]
         measured = self.station.mac(vectors, lines, plan)
         expected, reference = self._compute(vectors, plan)

@@ -210,6 +210,21 @@ def test_a_signal_ends_a_run_at_its_next_pulse_boundary(
     assert signal.getsignal(number) == before
 
 
+def test_a_signal_that_was_ignored_stays_ignored(station: Station, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        result = run(
+            Reads(),
+            station,
+            tmp_path / "run.h5",
+            on_rows=lambda _: os.kill(os.getpid(), signal.SIGHUP),
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert result.status == "complete"
+
+
 def test_a_second_signal_does_not_wait(station: Station, tmp_path: Path) -> None:
     def insist(_: Rows) -> None:
         os.kill(os.getpid(), signal.SIGINT)
