@@ -10,7 +10,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from labctl.report.ink import BLUE, MUTED, ORANGE, drawn, level_colors
+from labctl.report.ink import BLUE, MUTED, ORANGE, Margins, drawn, level_colors
 
 FloatArray = npt.NDArray[np.float64]
 _MICRO = 1e6
@@ -57,7 +57,7 @@ def iv_picture(voltages: list[FloatArray], currents: list[FloatArray]) -> Markup
         for panel in axes:
             panel.set_xlabel("voltage / V")
 
-    return drawn("Current-voltage curves", draw, height=2.9, ncols=2)
+    return drawn("Current-voltage curves", draw, size=(7.2, 2.8), ncols=2)
 
 
 def traces_picture(
@@ -92,7 +92,8 @@ def traces_picture(
     return drawn(
         description,
         draw,
-        height=4.3,
+        size=(7.2, 4.2),
+        margins=Margins(right=0.7, gap=0.1),
         nrows=2,
         sharex=True,
         gridspec_kw={"height_ratios": [2.1, 1]},
@@ -150,7 +151,7 @@ def cumulative_picture(
         axes.set_ylabel("share")
         axes.legend(loc="lower right")
 
-    return drawn(f"Cumulative distributions of {x_label}", draw, height=2.7)
+    return drawn(f"Cumulative distributions of {x_label}", draw, size=(7.2, 2.6))
 
 
 def cumulative(sample: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -51,7 +51,7 @@ def levels_picture(targets: FloatArray, readings: list[LevelReading]) -> Markup:
         f"Distribution of {len(levels)} conductance levels: "
         + ", ".join(reading.title for reading in readings),
         draw,
-        height=0.7 + 1.55 * len(readings),
+        size=(7.2, 0.7 + 1.5 * len(readings)),
         nrows=len(readings),
         sharex=True,
     )
@@ -113,7 +113,7 @@ def spread_picture(targets: FloatArray, readings: list[LevelReading], half_pitch
         axes.set_ylabel("share of cells")
         axes.legend(loc="upper left")
 
-    return drawn("Cumulative distance of the cells from their targets", draw, height=2.9)
+    return drawn("Cumulative distance of the cells from their targets", draw, size=(7.2, 2.8))
 
 
 def pulses_picture(targets: FloatArray, pulses: FloatArray) -> Markup:
@@ -155,4 +155,4 @@ def pulses_picture(targets: FloatArray, pulses: FloatArray) -> Markup:
         axes.set_ylabel("pulses to target")
         axes.legend(loc="lower left")
 
-    return drawn("Pulses to reach each target", draw, height=3.1)
+    return drawn("Pulses to reach each target", draw)

@@ -39,7 +39,7 @@ def mac_picture(expected: FloatArray, measured: FloatArray) -> Markup:
         histogram.set_ylabel("sums")
         histogram.grid(visible=False, axis="x")
 
-    return drawn("Multiply-accumulate: measured over expected", draw, height=3.2, ncols=2)
+    return drawn("Multiply-accumulate: measured over expected", draw, ncols=2)
 
 
 def confusion_picture(labels: IntArray, predictions: IntArray, classes: int) -> Markup:
@@ -80,4 +80,4 @@ def confusion_picture(labels: IntArray, predictions: IntArray, classes: int) -> 
         axes.set_xlabel("recognised as")
         axes.set_ylabel("was")
 
-    return drawn("Confusion matrix", draw, width=7.2, height=4.6)
+    return drawn("Confusion matrix", draw, size=(7.2, 4.4))

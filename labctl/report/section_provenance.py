@@ -10,15 +10,38 @@ from labctl.report.words import count
 from labctl.run_files import chip_of
 from labctl_data.run_file import Run
 
-_TOLD_ABOVE = ("parameters", "bench_toml", "packages", "json_attributes")
+_TOLD_ABOVE = (
+    *("parameters", "procedure", "status", "bench", "wafer", "die", "chip", "seed"),
+    *("bench_toml", "json_attributes", "schema"),
+)
 
 
 def provenance_section(runs: Sequence[Run]) -> Section:
     """Return what was run where, with which parameters, seeds and versions."""
+    facts = [_facts(run) for run in runs]
+    shared = {k: v for k, v in facts[0].items() if all(each.get(k) == v for each in facts)}
+    own = [{k: v for k, v in each.items() if k not in shared} for each in facts]
     return Section(
         "Provenance",
-        "Everything above is computed from these files; each holds what is listed here.",
-        [_overview(runs), *(_details(run) for run in runs)],
+        "Everything above is computed from these files.",
+        [
+            _overview(runs),
+            Listing(
+                ("file", "parameters"),
+                [[run.path.name, _pairs(run.parameters)] for run in runs],
+                "Parameters",
+            ),
+            Listing(("", ""), list(map(list, shared.items())), "The same in all of them"),
+            Listing(
+                ("file", "", ""),
+                [
+                    [run.path.name, name, value]
+                    for run, table in zip(runs, own, strict=True)
+                    for name, value in table.items()
+                ],
+                "Of each",
+            ),
+        ],
     )
 
 
@@ -40,22 +63,19 @@ def _overview(runs: Sequence[Run]) -> Listing:
     )
 
 
-def _details(run: Run) -> Listing:
-    attributes = run.attributes
-    rows = [["parameters", _pairs(run.parameters)]]
-    rows += [
-        [name.replace("_", " "), _value(value)]
-        for name, value in attributes.items()
+def _facts(run: Run) -> dict[str, str]:
+    """Return what a run file says of its making and no table above says."""
+    return {
+        name.replace("_", " "): _value(value)
+        for name, value in run.attributes.items()
         if name not in _TOLD_ABOVE and value not in ("", None)
-    ]
-    packages = attributes.get("packages")
-    if isinstance(packages, Mapping):
-        rows.append(["packages", _pairs(packages)])
-    return Listing(("", ""), rows, run.path.name)
+    }
 
 
 def _value(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
-    return _pairs(value) if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Mapping):
+        return _pairs(value)
+    return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _pairs(table: Mapping[str, Any]) -> str:
@@ -63,4 +83,6 @@ def _pairs(table: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
+    if isinstance(value, list | tuple):
+        return " ".join(map(_number, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

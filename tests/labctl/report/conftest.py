@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from labctl.inference_file import COLUMNS as INFERENCE_COLUMNS
 from labctl_data.run_file import Column, RunWriter
@@ -34,7 +35,9 @@ def _addresses(n: int) -> dict[str, np.ndarray]:
     return {"pe": np.zeros(n, int), "row": index // 16, "column": index % 16}
 
 
-def write_verify(path: Path, *, seed: int = 0, shift: float = 0.0) -> Path:
+def write_verify(
+    path: Path, *, seed: int = 0, shift: float = 0.0, chip_file: str | None = None
+) -> Path:
     """Write 2,048 cells at 32 levels; one in 16 cells moves `shift` between fresh and map."""
     rng = np.random.default_rng(seed)
     targets = np.tile(np.linspace(2e-6, 20e-6, LEVELS), CELLS // LEVELS)
@@ -49,6 +52,7 @@ def write_verify(path: Path, *, seed: int = 0, shift: float = 0.0) -> Path:
         Column.from_pymeasure("Conductance (S)"),
     )
     facts = FACTS | {"procedure": "WriteVerify", "parameters": {"levels": LEVELS}}
+    facts["chip_file"] = chip_file
     rows = {**_addresses(CELLS), "target": targets}
     with RunWriter.create(path, columns=columns, attributes=facts) as run:
         run.append({**rows, "time": 1.0, "stage": 2, "pulses": pulses, "conductance": fresh})
@@ -160,3 +164,18 @@ def inference(path: Path) -> Path:
             run.append({"time": float(stage), "stage": stage, **rows})
         run.finish("complete", summary)
     return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> dict[str, Path]:
+    """Run files by name; the twin stands on a chip file."""
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        "levels": write_verify(folder / "levels.h5", shift=1e-6),
+        "twin": write_verify(folder / "twin.h5", seed=1, shift=1e-6, chip_file="chip.h5"),
+        "disturb": watched(folder / "disturb.h5", "ReadDisturb"),
+        "retention": watched(folder / "retention.h5", "Retention"),
+        "iv": loops(folder / "iv.h5"),
+        "mac": sums(folder / "mac.h5"),
+        "inference": inference(folder / "inference.h5"),
+    }
