@@ -218,6 +218,16 @@ def test_at_rest_nothing_drives_and_nothing_is_joined(station):
     assert [one.outputs_on() for one in station._instruments] == [()] * len(station._instruments)
 
 
+def test_no_verb_switches_hot_shorts_a_source_or_damages_a_cell(station):
+    station.read(SOME)
+    station.pulse(SOME, **RESET)
+    station.sweep(ONE, [0.3, 1.0, -1.0], gate=1.8, compliance=1e-5)
+    station.stress(SOME, 0.2, 50e-9, 1000)
+    station.rest()
+
+    assert rack_of(station).log.events == []
+
+
 def test_a_station_at_rest_can_be_used_again(quiet):
     first = quiet.read(SOME)
     quiet.rest()
