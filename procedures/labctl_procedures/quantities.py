@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 from labctl_procedures.errors import QuantityError
 
@@ -55,10 +56,11 @@ def parse_quantity(text: str, unit: str) -> float:
     if match is None:
         raise QuantityError(f"'{text}' is not a {'quantity in ' + unit if unit else 'number'}")
     number, suffix = match.groups()
-    value = float(number) * _factor(suffix.strip(), unit, text)
-    if not math.isfinite(value):
+    factor = _factor(suffix.strip(), unit, text)
+    if not math.isfinite(float(number) * factor):
         raise QuantityError(f"'{text}' is not a finite number")
-    return value
+    # In decimal: 100 uA is 1e-4 A exactly, which 100 * 1e-6 in binary is not.
+    return float(Decimal(number) * Decimal(str(factor)))
 
 
 def format_quantity(value: float, unit: str, *, digits: int = 6) -> str:
