@@ -15,6 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else."
@@ -48,7 +49,7 @@ def say(as_json: bool, facts: Mapping[str, object], *texts: RenderableType) -> N
         console.print(text)
 
 
-def table(*headings: str) -> Any:  # noqa: ANN401  (a rich Table; rich is imported late)
+def table(*headings: str) -> Table:
     """Return an empty table for people, with one column a heading."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -59,7 +60,7 @@ def table(*headings: str) -> Any:  # noqa: ANN401  (a rich Table; rich is import
     return made
 
 
-def facts_table(facts: Mapping[str, object]) -> Any:  # noqa: ANN401
+def facts_table(facts: Mapping[str, object]) -> Table:
     """Return a table of names and values, for people."""
     made = table("", "")
     made.show_header = False

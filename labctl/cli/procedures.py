@@ -11,6 +11,8 @@ from labctl.cli.output import json_option, say, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
     from labctl_procedures.catalogue import ParameterInfo
 
 
@@ -26,21 +28,18 @@ def command(name: str | None, as_json: bool) -> None:
 
     names = [name] if name else list(catalogue.names())
     loaded = {each: catalogue.load(each) for each in names}
+    docs = {each: _first_line(cls.__doc__) for each, cls in loaded.items()}
     facts = [
-        {
-            "name": each,
-            "doc": _first_line(cls.__doc__),
-            "parameters": list(catalogue.parameters_of(cls)),
-        }
+        {"name": each, "doc": docs[each], "parameters": catalogue.parameters_of(cls)}
         for each, cls in loaded.items()
     ]
     if name:
         text = _parameter_table(catalogue.parameters_of(loaded[name]))
-        say(as_json, {"procedures": facts}, f"[bold]{name}[/bold]: {facts[0]['doc']}", text)
+        say(as_json, {"procedures": facts}, f"[bold]{name}[/bold]: {docs[name]}", text)
         return
     overview = table("procedure", "does")
-    for fact in facts:
-        overview.add_row(fact["name"], fact["doc"])
+    for each, doc in docs.items():
+        overview.add_row(each, doc)
     say(as_json, {"procedures": facts}, overview)
 
 
@@ -48,7 +47,7 @@ def _first_line(doc: str | None) -> str:
     return (doc or "").strip().splitlines()[0] if doc else ""
 
 
-def _parameter_table(parameters: Sequence[ParameterInfo]) -> object:
+def _parameter_table(parameters: Sequence[ParameterInfo]) -> Table:
     made = table("-p key=", "default", "limits", "what it is")
     for each in parameters:
         about = f"{each.label}: {each.doc}" if each.doc else each.label

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from labctl.report.ink import BLUE, MUTED, ORANGE, Margins, drawn, level_colors
 
@@ -54,6 +55,7 @@ def iv_picture(voltages: list[FloatArray], currents: list[FloatArray]) -> Markup
         logarithmic.set_yscale("log")
         logarithmic.set_ylabel("|current| / \u00b5A")
         logarithmic.yaxis.set_major_formatter("{x:g}")
+        logarithmic.yaxis.set_minor_formatter(NullFormatter())
         for panel in axes:
             panel.set_xlabel("voltage / V")
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from labctl.report.draw_cells import cumulative
 from labctl.report.ink import BLUE, INK, MUTED, ORANGE, drawn, level_colors
@@ -151,6 +152,7 @@ def pulses_picture(targets: FloatArray, pulses: FloatArray) -> Markup:
         )
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("target / \u00b5S")
         axes.set_ylabel("pulses to target")
         axes.legend(loc="lower left")

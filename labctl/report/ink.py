@@ -22,7 +22,7 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper"}
 BLUE, ORANGE, GREEN, RED, VIOLET = "#3d7fc4", "#d07a2d", "#3f9d6b", "#c8505a", "#8a6fc0"
 """Colours of data: of one middle lightness, so that they stand on light and on dark."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # Any, because the key type of rcParams lists 400 literals
     "svg.fonttype": "none",
     "svg.hashsalt": "labctl",
     "font.family": "DejaVu Sans",
@@ -157,7 +157,7 @@ def drawn(
     draw: Callable[[Any], None],
     *,
     size: tuple[float, float] = (7.2, 3.1),
-    margins: Margins = Margins(),  # noqa: B008  (frozen)
+    margins: Margins = Margins(),
     **grid: Any,  # noqa: ANN401  (subplots' options)
 ) -> Markup:
     """Return the SVG of what `draw` puts on the axes of a new sheet.

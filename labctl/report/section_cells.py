@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from labctl.measured import FloatArray, Watched, loops, watched
 from labctl.report.draw_cells import Trace, iv_picture, traces_picture
@@ -90,6 +91,6 @@ def _traces(table: Watched, x: FloatArray) -> list[Trace]:
     ]
 
 
-def _trace(label: str, at: np.ndarray, table: Watched, x: FloatArray) -> Trace:  # type: ignore[type-arg]  # a mask
+def _trace(label: str, at: npt.NDArray[np.bool_], table: Watched, x: FloatArray) -> Trace:
     cells = table.conductance[:, at]
     return Trace(label, x, cells.mean(axis=1), (cells - cells[0]).std(axis=1))

@@ -78,10 +78,9 @@ def _readings(table: Written) -> list[LevelReading]:
     readings = [LevelReading("at verify: averaged read after each write", table.map_fresh)]
     if not table.maps:
         return [LevelReading(readings[0].title, table.fresh)]
-    if len(table.maps) > 1:
-        first = table.maps[0]
-        readings.append(LevelReading("at the end of the run", first.conductance))
-    last = table.maps[-1]
+    *earlier, last = table.maps
+    if earlier:
+        readings.append(LevelReading("at the end of the run", earlier[0].conductance))
     readings.append(LevelReading(f"{duration(last.after)} later", last.conductance))
     return readings
 

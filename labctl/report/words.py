@@ -23,8 +23,9 @@ def count(number: int) -> str:
 def duration(seconds: float) -> str:
     """Return a time in the unit that suits it."""
     for unit, length in _UNITS:
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.3g} {unit}"
+        if seconds >= 1.5 * length or (length == 1 and seconds >= 0.9995):
+            number = f"{seconds / length:.3g}"
+            return f"{number} {unit.removesuffix('s')}" if number == "1" else f"{number} {unit}"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} \u00b5s"
 
 
