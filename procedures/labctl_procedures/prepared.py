@@ -11,7 +11,6 @@ from labctl_data.cells import Cells
 from labctl_data.run_file import Column
 from labctl_instruments.station import FloatArray
 from labctl_procedures.closed_loop import (
-    Outcome,
     WriteSettings,
     assign_levels,
     level_conductances,
@@ -27,6 +26,7 @@ from labctl_procedures.procedure import (
     address_columns,
     read_in_blocks,
 )
+from labctl_procedures.write_summary import Written, faults
 
 P = TypeVar("P")
 
@@ -92,7 +92,7 @@ class PreparedProcedure(ChipProcedure[P]):
         """Bench time at which watching began, in s."""
         self._since = np.empty(0)
         self._targets = np.empty(0)
-        self._failed = 0
+        self._failed: list[dict[str, Any]] = []
         self._traces: list[FloatArray] = []
 
     @property
@@ -135,7 +135,7 @@ class PreparedProcedure(ChipProcedure[P]):
         drift = last - first
         return {
             "cells": len(self.cells),
-            "not_written": self._failed,
+            "failed": self._failed,
             "drift_mean": float(drift.mean()),
             "drift_std": float(drift.std()),
             "levels": [
@@ -163,7 +163,7 @@ class PreparedProcedure(ChipProcedure[P]):
         )
         written = ~np.isnan(result.finished)
         self._since[written] = result.finished[written]
-        self._failed = int(np.sum(result.outcome != Outcome.CONVERGED))
+        self._failed = faults(Written(self.cells, self._targets, result))
 
     def _rows(self, block: Cells, at: slice, now: float, conductances: FloatArray) -> Rows:
         return {

@@ -75,7 +75,7 @@ def summarise(
         "pulses_mean": float(pulses.mean()),
         "pulses_max": int(pulses.max()),
         "levels": _levels(wanted, pulses, outcome, fresh),
-        "failed": [fault for block in written for fault in _faults(block)],
+        "failed": [fault for block in written for fault in faults(block)],
     }
 
 
@@ -130,7 +130,8 @@ def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _faults(block: Written) -> list[dict[str, Any]]:
+def faults(block: Written) -> list[dict[str, Any]]:
+    """Return the cells of a block that are not at their targets, with the reason."""
     result = block.result
     return [
         {

@@ -44,7 +44,7 @@ def test_a_procedure_runs_to_its_end_and_stores_its_columns(
     assert stored.columns == catalogue.load(name).COLUMNS
     times = stored.record("time")
     assert np.all(np.diff(times) >= 0)
-    assert times[-1] > times[0]
+    assert times[0] > 0
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -51,7 +51,7 @@ class TrainSettings:
     threshold: float = 1.5e-6
     """A pair is written where the change asked of it exceeds this, in S; smaller changes wait and
     add up."""
-    teacher: float = 1.0
+    teacher: float = 0.7
     """Share (0-1) of the float network's answer in what the layer is to answer. 0 is the paper's
     rule, labels alone; 1 keeps a layer that has little to recover from learning its training
     images by heart."""
