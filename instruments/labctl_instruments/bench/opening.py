@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ class Access:
     """Chip file behind the simulated chip."""
     on_close: tuple[Callable[[], None], ...] = ()
     """What ends with the bench."""
+    opened: list[VISAAdapter] = field(default_factory=list)
+    """Connections opened so far."""
 
 
 def open_bench(
@@ -83,7 +85,7 @@ def open_bench(
     try:
         return _STATIONS[file.kind](file, info, access)
     except BaseException:
-        for end in access.on_close:
+        for end in (*(adapter.close for adapter in access.opened), *access.on_close):
             end()
         raise
 
@@ -129,6 +131,7 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
     )
     if on_socket:
         _disable_nagle(adapter)
+    access.opened.append(adapter)
     return adapter
 
 

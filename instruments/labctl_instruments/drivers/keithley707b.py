@@ -9,9 +9,6 @@ from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import BenchInstrument
 
-_MOST_CHANNELS_A_MESSAGE = 160
-"""The 707B takes command lines of about 1 kB; a channel and its comma are five of them."""
-
 
 class Keithley707B(BenchInstrument):
     """Close and open crosspoints. Call only while everything on the rows is at 0 V."""
@@ -42,14 +39,10 @@ class Keithley707B(BenchInstrument):
         RefusalError
             If the instrument refused.
         """
-        wanted = sorted(channels)
-        first, rest = wanted[:_MOST_CHANNELS_A_MESSAGE], wanted[_MOST_CHANNELS_A_MESSAGE:]
-        if not first:
-            self._execute('channel.open("allslots")')
-            return
-        self._execute(f'channel.exclusiveclose("{",".join(first)}")')
-        if rest:
-            self._execute(f'channel.close("{",".join(rest)}")')
+        wanted = ",".join(sorted(channels))
+        self._execute(
+            f'channel.exclusiveclose("{wanted}")' if wanted else 'channel.open("allslots")'
+        )
 
     def exchange_channels(self, opened: Iterable[str], closed: Iterable[str]) -> None:
         """Open some channels, then close others, in one message; the rest stay as they are."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+_REAL_STEP = 5.0
+"""Longest step of a clock in real time, in s: an answer must come before the VISA time-out."""
+
 
 class BenchTime(Protocol):
     """Whatever can tell bench time and let it pass."""
@@ -42,6 +45,7 @@ class Clock(Protocol):
     """The clock instrument, as far as a station needs it."""
 
     time: float
+    mode: str
 
     def advance(self, seconds: float) -> None:
         """Let bench time pass."""
@@ -61,8 +65,11 @@ class InstrumentTime:
         return float(self._clock.time)
 
     def wait(self, seconds: float) -> None:
-        """Ask the clock to let time pass."""
-        self._clock.advance(seconds)
+        """Ask the clock to let time pass; in steps where it passes with the wall's."""
+        longest = seconds if self._clock.mode == "JUMP" else _REAL_STEP
+        while seconds > 0:
+            self._clock.advance(min(seconds, longest))
+            seconds -= longest
 
     def close(self) -> None:
         """Close the clock's connection."""

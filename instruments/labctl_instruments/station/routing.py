@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -52,6 +51,9 @@ class Lines:
 class Matrix(Protocol):
     """A switching mainframe, as far as routing needs it."""
 
+    def close_only(self, channels: Iterable[str]) -> None:
+        """Close some channels and open all others."""
+
     def exchange_channels(self, opened: Iterable[str], closed: Iterable[str]) -> None:
         """Open some channels, then close others."""
 
@@ -64,7 +66,7 @@ class Routing:
     wiring : Wiring
         Column of each line.
     matrices : mapping of str to Matrix
-        The mainframes by their names, with every crosspoint open.
+        The mainframes by their names.
     geometry : Geometry
         Size of the chip.
     """
@@ -75,28 +77,43 @@ class Routing:
         self._matrix_of = [column.matrix for column in columns]
         self._crosspoints = [[column.crosspoint(row) for row in ROW_LETTERS] for column in columns]
         self._joined: RowArray = np.full(len(columns), OPEN)
+        self._is_known = False
 
     def differs(self, rows: RowArray) -> bool:
-        """Return whether joining lines to `rows` would move a relay."""
-        return not np.array_equal(self._joined, rows)
+        """Return whether joining lines to `rows` would, or could, move a relay."""
+        return not (self._is_known and np.array_equal(self._joined, rows))
 
     def join(self, rows: RowArray) -> None:
         """Join each line to its row; whatever is on the rows must be at 0 V.
 
-        One message goes to each mainframe in which something changes: it opens, then closes.
+        One message goes to each mainframe in which something changes: it opens, then closes. Where
+        the state is not known for sure, each mainframe gets the list of all that shall be closed.
         """
-        opened: dict[str, list[str]] = defaultdict(list)
-        closed: dict[str, list[str]] = defaultdict(list)
-        for k in np.flatnonzero(self._joined != rows):
-            if self._joined[k] != OPEN:
-                opened[self._matrix_of[k]].append(self._crosspoints[k][self._joined[k]])
-            if rows[k] != OPEN:
-                closed[self._matrix_of[k]].append(self._crosspoints[k][rows[k]])
+        was_known, self._is_known = self._is_known, False
+        if was_known:
+            self._exchange(rows)
+        else:
+            closed = self._channels(np.flatnonzero(rows != OPEN), rows)
+            for name, matrix in self._matrices.items():
+                matrix.close_only(closed[name])
+        self._joined = rows.copy()
+        self._is_known = True
+
+    def forget(self) -> None:
+        """Take nothing for granted: the bench was put to rest, or something failed."""
+        self._is_known = False
+
+    def _exchange(self, rows: RowArray) -> None:
+        changed = self._joined != rows
+        opened = self._channels(np.flatnonzero(changed & (self._joined != OPEN)), self._joined)
+        closed = self._channels(np.flatnonzero(changed & (rows != OPEN)), rows)
         for name, matrix in self._matrices.items():
             if opened[name] or closed[name]:
                 matrix.exchange_channels(opened[name], closed[name])
-        self._joined = rows.copy()
 
-    def forget(self) -> None:
-        """Take every crosspoint for open: the bench was put to rest."""
-        self._joined = np.full(len(self._joined), OPEN)
+    def _channels(self, lines: npt.NDArray[np.intp], rows: RowArray) -> dict[str, list[str]]:
+        """Return, by mainframe, the crosspoints that join `lines` to their `rows`."""
+        channels: dict[str, list[str]] = {name: [] for name in self._matrices}
+        for k in lines:
+            channels[self._matrix_of[k]].append(self._crosspoints[k][rows[k]])
+        return channels

@@ -133,6 +133,7 @@ class SmuStation(BoundStation):
         currents = [
             self._read_current(self._biases.reading(one), voltage, averages) for one in each(cells)
         ]
+        self._quiet()
         return np.array(currents, dtype=np.float64) / voltage
 
     def pulse(self, cells: Cells, kind: Kind, amplitude: Value, width: Value, gate: Value) -> None:
@@ -194,6 +195,7 @@ class SmuStation(BoundStation):
         ):
             for block in range(plan.n_blocks):
                 self._add_block(vector[block], lines[block], (plan, block), of_vector)
+        self._quiet()
         return sums.astype(np.int32)
 
     def pulse_counts(self, cells: Cells) -> None:
@@ -221,6 +223,7 @@ class SmuStation(BoundStation):
     def _force(self, name: str, voltage: float) -> None:
         """Force a voltage with `bit` or `gate`, if it is not forced already."""
         if self._forced[name] != voltage:
+            self._forced[name] = np.nan  # unknown, and unequal to all, until it has been read back
             getattr(self._use, name).force(voltage)
             self._forced[name] = voltage
 

@@ -10,7 +10,7 @@ import pytest
 import labctl_instruments as li
 from labctl_data.cells import Cells, Geometry
 from labctl_data.pulse import PulseKind
-from labctl_instruments.errors import RefusalError, RestError, StationError
+from labctl_instruments.errors import ReadBackError, RefusalError, RestError, StationError
 from labctl_instruments.station.bench_time import WallTime
 from labctl_instruments.station.board import BoardStation
 
@@ -115,3 +115,30 @@ def test_relays_move_only_while_every_source_is_at_zero():
             moves += 1
             assert not any(forced.values())
     assert moves > 10
+
+
+def test_between_two_verbs_no_source_is_away_from_zero():
+    with li.open_bench("sim-smu", seed=1) as station:
+        verbs = [
+            lambda: station.read(ONE),
+            lambda: station.pulse(ONE, PulseKind.SET, 1.0, 50e-9, 1.8),
+            lambda: station.sweep(ONE, [0.1], gate=3.0, compliance=1e-4),
+            lambda: station.stress(ONE, 0.2, 50e-9, 2),
+        ]
+        for verb in verbs:
+            verb()
+            smus = station._use.bit, station._use.source, station._use.gate
+            assert [smu.source_voltage for smu in smus] == [0.0, 0.0, 0.0]
+
+
+def test_a_level_that_was_not_taken_is_never_taken_for_the_level_forced():
+    with li.open_bench("sim-smu", seed=1) as station:
+        station.read(ONE)
+        with pytest.raises(ReadBackError):
+            station._force("gate", 1e4)
+        start = len(station._use.gate.adapter.connection.visalib.rack.log)
+
+        station._quiet()
+
+        rack = station._use.gate.adapter.connection.visalib.rack
+        assert rack.log.messages()[start:] == [b":SOUR:VOLT 0;:SOUR:VOLT?\n"]

@@ -1,6 +1,7 @@
 """Relays: what is moved to join lines to rows."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,10 @@ class Mainframe:
     def __init__(self) -> None:
         self.closed: set[str] = set()
         self.messages = 0
+
+    def close_only(self, channels) -> None:
+        self.closed = set(channels)
+        self.messages += 1
 
     def exchange_channels(self, opened, closed) -> None:
         assert self.closed.issuperset(opened)
@@ -67,3 +72,15 @@ def test_nothing_differs_from_what_is_joined_until_it_is_forgotten():
     routing.forget()
 
     assert routing.differs(rows)
+
+
+def test_after_a_move_that_failed_everything_is_closed_anew():
+    routing, m, n = mainframes()
+    routing.join(np.zeros(7, np.int8))
+    m.closed = {"6H12"}  # somebody else's doing: the next exchange cannot find what it would open
+    with pytest.raises(AssertionError):
+        routing.join(np.ones(7, np.int8))
+
+    routing.join(np.ones(7, np.int8))
+
+    assert m.closed | n.closed == crosspoints(np.ones(7, np.int8))
