@@ -1,0 +1,167 @@
+"""Fit the bounds at which pulses stop, and how much they differ between cells.
+
+A pulse would leave a cell at X, normal around its mean; a bound L cuts it: g = max(X, L). A read y
+then has the likelihood
+
+    Phi((L - mu)/s) N(y; L, r^2) + N(y; mu, s^2 + r^2) Phi((m - L)/t),
+
+m and t being mean and deviation of X given y: a cell that met its bound, even often, and one that
+only came near, both count as they should. ln L is normal over cells; median and spread are found
+on a grid. The upper bound is the same, mirrored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from labctl_data.fit.hats import Hats
+from labctl_data.fit.observations import IntArray
+from labctl_data.fit.tracking import Steps
+from labctl_data.model import FloatArray, SoftBoundModel
+from labctl_data.pulse import PulseKind
+
+GRID = 81
+"""Trial values of ln L."""
+COARSE = 1.0
+"""Half width of the first search, in ln L about the prior's bound."""
+FINE = (0.9, 0.3)
+"""Half width of the second one, lower and upper: three spreads and some."""
+REACH = 2.5
+"""Pulses whose mean lies further from the grid than this many spreads do not count."""
+LEAST_CELLS = 20
+"""Cells that must have come near a bound before it is judged."""
+FLOOR = 1e-9
+"""Likelihood of a read that the model cannot explain, over that of the best bound."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound over the cells of a chip."""
+
+    median: float
+    """Median over cells, in S."""
+    median_error: float
+    """Its standard error, in S."""
+    spread: float
+    """Standard deviation of ln L over cells."""
+    spread_error: float
+    """Its standard error."""
+    cells: int
+    """Cells that met it: those whose data tell their own bound."""
+
+
+def fit_bound(
+    steps: Steps, model: SoftBoundModel, rate: FloatArray, *, upper: bool
+) -> Bound | None:
+    """Fit the lower or the upper bound; None when hardly a cell came near it.
+
+    Parameters
+    ----------
+    steps : Steps
+        Verified pulses.
+    model : SoftBoundModel
+        Steps, spreads, relaxation; its bound is where the search begins.
+    rate : ndarray of shape (n_cells,)
+        Strength of each cell's pulses.
+    upper : bool
+        Which bound.
+    """
+    sign = -1.0 if upper else 1.0
+    centre = np.log(model.bound_high if upper else model.bound_low)
+    found = None
+    for width in COARSE, FINE[upper]:
+        grid = centre + np.linspace(-width, width, GRID)
+        near = _near(steps, model, rate, (sign, np.exp(grid)))
+        cells, member = np.unique(near.cell, return_inverse=True)
+        if len(cells) < LEAST_CELLS:
+            return None
+        likelihood = np.empty((len(cells), GRID))
+        for column, bound in enumerate(np.exp(grid)):
+            terms = near.log_likelihood(sign * bound)
+            likelihood[:, column] = np.bincount(member, terms, len(cells))
+        found = _population(likelihood, grid)
+        if found is None:
+            return None
+        centre = np.log(found.median)
+    return found
+
+
+class _Near:
+    """The pulses that could have met a lower bound (an upper one with signs turned)."""
+
+    def __init__(
+        self,
+        cell: IntArray,
+        place: tuple[FloatArray, FloatArray],
+        size: tuple[FloatArray, FloatArray],
+    ) -> None:
+        (read, mean), (spread, noise) = place, size
+        total = np.hypot(spread, noise)
+        self.cell = cell
+        self._read, self._mean, self._spread, self._noise = read, mean, spread, noise
+        self._given = mean + (spread / total) ** 2 * (read - mean)
+        self._deviation = spread * noise / total
+        self._free = _density(read - mean, total)
+
+    def log_likelihood(self, bound: float) -> FloatArray:
+        """Return ln p(read | bound) of each read."""
+        met = ndtr((bound - self._mean) / self._spread) * _density(self._read - bound, self._noise)
+        missed = self._free * ndtr((self._given - bound) / self._deviation)
+        logarithm: FloatArray = np.log(met + missed + FLOOR * self._free + 1e-300)
+        return logarithm
+
+
+def _near(
+    steps: Steps, model: SoftBoundModel, rate: FloatArray, where: tuple[float, FloatArray]
+) -> _Near:
+    """Return the pulses that could have met a bound on the grid, which one sign turns upside."""
+    sign, grid = where
+    hats = Hats.at(steps.before, (model.window_low, model.window_high))
+    is_set = steps.kind == PulseKind.SET
+    step = np.where(is_set, hats.read(_a(model.set_step)), hats.read(_a(model.reset_step)))
+    sigma = np.where(is_set, hats.read(_a(model.set_sigma)), hats.read(_a(model.reset_sigma)))
+    strength = rate[steps.cell]
+    mean = sign * (steps.before + strength * step)
+    spread = np.sqrt(strength * sigma**2 + steps.doubt)
+    settle = hats.read(_a(model.relaxation_sigma)) ** 2 * steps.settling
+    noise = np.sqrt(steps.noise + settle)
+    near = mean - REACH * spread < np.max(sign * grid)
+    place = (sign * steps.after[near], mean[near])
+    return _Near(steps.cell[near], place, (spread[near], noise[near]))
+
+
+def _density(x: FloatArray, sigma: FloatArray) -> FloatArray:
+    density: FloatArray = np.exp(-0.5 * (x / sigma) ** 2) / sigma
+    return density
+
+
+def _population(likelihood: FloatArray, grid: FloatArray) -> Bound | None:
+    likelihood = likelihood - likelihood.max(axis=1, keepdims=True)
+    weights = np.exp(likelihood)
+    spreads = np.geomspace(0.02, 0.6, 24)
+    medians = grid
+    together = np.empty((len(medians), len(spreads)))
+    for column, spread in enumerate(spreads):
+        priors = np.exp(-0.5 * ((grid[:, None] - medians) / spread) ** 2)
+        priors /= np.maximum(priors.sum(axis=0), 1e-300)
+        together[:, column] = np.log(weights @ priors + 1e-300).sum(axis=0)
+    # Cells whose likelihood falls on both sides know their own bound.
+    told = int(np.sum((likelihood[:, 0] < -3) & (likelihood[:, -1] < -3)))
+    if told < LEAST_CELLS:
+        return None
+    # A uniform prior in the spread: its trial values stand closer where they are small.
+    chance = np.exp(together - together.max()) * spreads
+    chance /= chance.sum()
+    of_median, of_spread = chance.sum(axis=1), chance.sum(axis=0)
+    median, spread = float(of_median @ medians), float(of_spread @ spreads)
+    median_error = float(np.sqrt(of_median @ (medians - median) ** 2))
+    spread_error = float(np.sqrt(of_spread @ (spreads - spread) ** 2))
+    value = float(np.exp(median))
+    return Bound(value, value * median_error, spread, spread_error, told)
+
+
+def _a(table: float | FloatArray) -> FloatArray:
+    return np.asarray(table)
