@@ -66,7 +66,8 @@ def _packages() -> Iterator[Finding]:
         requirements = metadata.requires("labctl") or []
         yield Finding("labctl", True, metadata.version("labctl"))
     except metadata.PackageNotFoundError:
-        yield Finding("labctl", False, "a source tree, not installed", "pip install .")
+        found = "a source tree that is not installed: its requirements are not checked"
+        yield Finding("labctl", True, found)
         return
     for requirement in requirements:
         name = re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0]

@@ -33,11 +33,11 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Map MODEL (an .onnx file or a shipped name) on the array, program it and run it there.
+    """Map MODEL (an .onnx file or a shipped name) on the array, program it and run it there.
 
     \b
     labctl infer mcnn --bench sim-board --images mnist --train
-    """
+    """  # noqa: D301  (click reads the \b)
     settings = load_configuration()
     from labctl.cli.progress import ProgressBar
     from labctl.inference import InferenceRequest, run_inference

@@ -51,25 +51,27 @@ def _parameter_table(parameters: Sequence[ParameterInfo]) -> Table:
     made = table("-p key=", "default", "limits", "what it is")
     for each in parameters:
         about = f"{each.label}: {each.doc}" if each.doc else each.label
-        made.add_row(each.name, _value(each.default, each.unit), _limits(each), about)
+        made.add_row(each.name, value_text(each.default, each.unit), limits_text(each), about)
     return made
 
 
-def _limits(parameter: ParameterInfo) -> str:
+def limits_text(parameter: ParameterInfo) -> str:
+    """Return what a parameter accepts, for a person; empty where anything."""
     if parameter.choices:
         return " | ".join(str(choice) for choice in parameter.choices)
     ends = [
-        "" if limit is None else _value(limit, parameter.unit)
+        "" if limit is None else value_text(limit, parameter.unit)
         for limit in (parameter.minimum, parameter.maximum)
     ]
     return " to ".join(ends) if any(ends) else ""
 
 
-def _value(value: object, unit: str) -> str:
+def value_text(value: object, unit: str) -> str:
+    """Return a parameter's value with an engineering prefix: `50 ns`."""
     from labctl_procedures.quantities import format_quantity
 
     if isinstance(value, tuple):
-        return ", ".join(_value(each, unit) for each in value)
+        return ", ".join(value_text(each, unit) for each in value)
     if isinstance(value, float | int) and unit and not isinstance(value, bool):
         return format_quantity(value, unit)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -44,12 +44,12 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Run the procedure NAME on a bench and store what it measures.
+    """Run the procedure NAME on a bench and store what it measures.
 
     \b
     labctl run WriteVerify --bench sim-board -p levels=32
     labctl run Retention --bench my-bench.toml -p duration=10min -o night.h5
-    """
+    """  # noqa: D301  (click reads the \b)
     settings = load_configuration()
     from labctl_procedures import catalogue
 
