@@ -1,0 +1,64 @@
+"""The board behind a raw TCP socket, which has no END: blocks are read by their length."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from labctl_instruments.bench.opening import Access, adapter_of
+from labctl_instruments.bench.schema import InstrumentTable
+from labctl_instruments.drivers.array_test_board import ArrayTestBoard
+
+LINE_ENDS = b"\n" * 4 * 3000
+ANSWERS = {
+    b":COUN:PULS?": b"#512000" + LINE_ENDS + b"\n",
+    b":LIM:VOLT?": b"3.5\n",
+    b"*IDN?": b"labctl,ARRAY-BOARD,1,1.0\n",
+}
+
+
+def serve(listener: socket.socket) -> None:
+    """Answer the messages of one client, each by its first word."""
+    client, _ = listener.accept()
+    with client:
+        while message := client.recv(2**20):
+            for asked, answer in ANSWERS.items():
+                if message.startswith(asked):
+                    client.sendall(answer[:5000])
+                    client.sendall(answer[5000:])
+
+
+@pytest.fixture
+def board() -> Iterator[ArrayTestBoard]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        address = f"TCPIP0::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
+        table = InstrumentTable(driver="array-test-board", address=address, role="board")
+        board = ArrayTestBoard(adapter_of(table, Access(library="@py")))
+        yield board
+        board.close()
+        server.join()
+
+
+def test_a_block_full_of_line_ends_arrives_whole(board):
+    counts = board.count_pulses(np.arange(3000))
+
+    assert (counts == 0x0A0A0A0A).all()
+
+
+def test_after_a_block_the_dialogue_is_in_step(board):
+    for _ in range(3):
+        board.count_pulses(np.arange(3000))
+        assert board.voltage_limit == 3.5
+        assert "ARRAY-BOARD" in board.check_identity()
+
+
+def test_small_messages_are_sent_at_once(board):
+    session = board.adapter.connection.visalib.sessions[board.adapter.connection.session]
+
+    assert session.interface.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
