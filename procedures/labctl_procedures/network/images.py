@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +121,7 @@ def _mnist() -> ImageSet:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = [file[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ImagesError(f"images 'mnist': {path} is not the file expected ({error})") from error
     x_train, y_train, x_test, y_test = arrays
     if x_train.shape != (60000, 28, 28) or x_test.shape != (10000, 28, 28):

@@ -137,7 +137,11 @@ def train_in_situ(
 def _check(station: Station, plan: NetworkPlan, settings: TrainSettings) -> None:
     check_chip(station, plan)
     if not 0 < settings.fraction <= 1:
-        raise NetworkError(f"training: asked for a share of {settings.fraction}, not within 0-1")
+        raise NetworkError(
+            f"training: asked for a share of {settings.fraction} of the images, not within 0-1"
+        )
+    if not 0 <= settings.teacher <= 1:
+        raise NetworkError(f"training: asked for a teacher's share of {settings.teacher}")
     if settings.epochs < 1 or settings.batch < 1:
         raise NetworkError(
             f"training: asked for {settings.epochs} epochs in batches of {settings.batch}"

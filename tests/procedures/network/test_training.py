@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from labctl_data.model import StuckClass
+from labctl_instruments.station import Station
+from labctl_procedures.network import (
+    ImageSet,
+    NetworkError,
+    NetworkPlan,
+    TrainSettings,
+    infer,
+    program,
+    train_in_situ,
+)
+
+OpenBoard = Callable[..., Station]
+
+
+def planted(plan: NetworkPlan, share: float) -> np.ndarray:
+    """Return a map with a share of the last layer's cells stuck, half low and half high."""
+    rng = np.random.default_rng(2)
+    cells = plan.layers[-1].cells(0, plan.geometry)
+    chosen = cells[rng.permutation(len(cells))[: round(share * len(cells))]]
+    stuck = np.zeros(plan.geometry.shape, np.int8)
+    stuck[tuple(chosen.addresses.T)] = np.where(
+        rng.random(len(chosen)) < 0.5, StuckClass.STUCK_LOW, StuckClass.STUCK_HIGH
+    )
+    return stuck
+
+
+def test_training_in_place_recovers_most_of_what_stuck_cells_cost(
+    open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet
+) -> None:
+    station = open_board(plan.geometry, stuck=planted(plan, 0.15))
+    program(station, plan)
+    before = infer(station, plan, digits.test_images, digits.test_labels).accuracy
+
+    report = train_in_situ(station, plan, digits, TrainSettings(fraction=0.5))
+
+    after = infer(station, plan, digits.test_images, digits.test_labels).accuracy
+    assert before < 0.97
+    assert after - before > 0.5 * (0.99 - before)
+    assert report.losses[-6:].mean() < 0.7 * report.losses[:6].mean()
+    assert report.images == 600
+
+
+def test_only_pairs_asked_to_change_beyond_the_threshold_are_written(
+    open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet, exact_conductances: np.ndarray
+) -> None:
+    station = open_board(plan.geometry, exact_conductances)
+
+    report = train_in_situ(station, plan, digits, TrainSettings(threshold=1.0))
+
+    assert (report.writes, report.pulses) == (0, 0)
+    counts = station.pulse_counts(plan.cells)
+    assert counts is not None
+    assert not counts.any()
+
+
+def test_the_convolutions_are_left_alone_and_the_pulses_counted(
+    open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet, exact_conductances: np.ndarray
+) -> None:
+    station = open_board(plan.geometry, exact_conductances)
+
+    report = train_in_situ(station, plan, digits, TrainSettings(epochs=1, rate=1e-4))
+
+    last = station.pulse_counts(plan.layers[-1].cells(0, plan.geometry))
+    every = station.pulse_counts(plan.cells)
+    assert last is not None
+    assert every is not None
+    assert report.pulses == last.sum() == every.sum() > 0
+
+
+def test_training_uses_the_share_of_training_images_asked_for_and_no_test_image(
+    open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet, exact_conductances: np.ndarray
+) -> None:
+    blind = ImageSet(
+        "blind",
+        digits.train_images,
+        digits.train_labels,
+        np.zeros_like(digits.test_images),
+        np.zeros_like(digits.test_labels),
+    )
+
+    reports = [
+        train_in_situ(
+            open_board(plan.geometry, exact_conductances), plan, images, TrainSettings(epochs=1)
+        )
+        for images in (digits, blind)
+    ]
+
+    assert reports[0].images == 120  # a tenth of 1,200
+    assert np.array_equal(reports[0].losses, reports[1].losses)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (TrainSettings(fraction=0.0), "share of 0.0"),
+        (TrainSettings(fraction=1.5), "share of 1.5"),
+        (TrainSettings(epochs=0), "0 epochs"),
+        (TrainSettings(teacher=2.0), "teacher"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    open_board: OpenBoard,
+    plan: NetworkPlan,
+    digits: ImageSet,
+    settings: TrainSettings,
+    message: str,
+) -> None:
+    station = open_board(plan.geometry)
+
+    with pytest.raises(NetworkError, match=message):
+        train_in_situ(station, plan, digits, settings)
