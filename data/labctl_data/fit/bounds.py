@@ -6,8 +6,9 @@ then has the likelihood
     Phi((L - mu)/s) N(y; L, r^2) + N(y; mu, s^2 + r^2) Phi((m - L)/t),
 
 m and t being mean and deviation of X given y: a cell that met its bound, even often, and one that
-only came near, both count as they should. ln L is normal over cells; median and spread are found
-on a grid. The upper bound is the same, mirrored.
+only came near, both count as they should. A cell found beyond its bound is stopped where it is.
+ln L is normal over cells; median and spread are found on a grid. The upper bound is the same,
+mirrored.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ from labctl_data.pulse import PulseKind
 
 GRID = 81
 """Trial values of ln L."""
-COARSE = 1.0
-"""Half width of the first search, in ln L about the prior's bound."""
+COARSE = (1.2, 0.4)
+"""Half width of the first search, lower and upper bound, in ln L about the prior's."""
 FINE = (0.9, 0.3)
-"""Half width of the second one, lower and upper: three spreads and some."""
+"""Half width of the second one: three spreads and some."""
 REACH = 2.5
 """Pulses whose mean lies further from the grid than this many spreads do not count."""
+EDGE = 0.01
+"""Chance at an end of the grid, over the highest: above it the data end before the bound does."""
 LEAST_CELLS = 20
 """Cells that must have come near a bound before it is judged."""
+SILENT = -0.05
+"""A cell whose log likelihood falls no further than this anywhere says nothing."""
 FLOOR = 1e-9
 """Likelihood of a read that the model cannot explain, over that of the best bound."""
 
@@ -50,7 +55,7 @@ class Bound:
     spread_error: float
     """Its standard error."""
     cells: int
-    """Cells that met it: those whose data tell their own bound."""
+    """Cells that say something of it."""
 
 
 def fit_bound(
@@ -72,15 +77,16 @@ def fit_bound(
     sign = -1.0 if upper else 1.0
     centre = np.log(model.bound_high if upper else model.bound_low)
     found = None
-    for width in COARSE, FINE[upper]:
-        grid = centre + np.linspace(-width, width, GRID)
+    for widths, points in ((COARSE, GRID // 4), (FINE, GRID)):
+        grid = centre + np.linspace(-widths[upper], widths[upper], points)
         near = _near(steps, model, rate, (sign, np.exp(grid)))
         cells, member = np.unique(near.cell, return_inverse=True)
         if len(cells) < LEAST_CELLS:
             return None
-        likelihood = np.empty((len(cells), GRID))
+        likelihood = np.empty((len(cells), points))
         for column, bound in enumerate(np.exp(grid)):
-            terms = near.log_likelihood(sign * bound)
+            # No peak may fall between two trial values.
+            terms = near.log_likelihood(sign * bound, blur=bound * (grid[1] - grid[0]) / 2)
             likelihood[:, column] = np.bincount(member, terms, len(cells))
         found = _population(likelihood, grid)
         if found is None:
@@ -95,20 +101,23 @@ class _Near:
     def __init__(
         self,
         cell: IntArray,
-        place: tuple[FloatArray, FloatArray],
+        place: tuple[FloatArray, FloatArray, FloatArray],
         size: tuple[FloatArray, FloatArray],
     ) -> None:
-        (read, mean), (spread, noise) = place, size
+        (read, mean, before), (spread, noise) = place, size
         total = np.hypot(spread, noise)
         self.cell = cell
         self._read, self._mean, self._spread, self._noise = read, mean, spread, noise
+        self._before = before
         self._given = mean + (spread / total) ** 2 * (read - mean)
         self._deviation = spread * noise / total
         self._free = _density(read - mean, total)
 
-    def log_likelihood(self, bound: float) -> FloatArray:
-        """Return ln p(read | bound) of each read."""
-        met = ndtr((bound - self._mean) / self._spread) * _density(self._read - bound, self._noise)
+    def log_likelihood(self, bound: float, *, blur: float) -> FloatArray:
+        """Return ln p(read | bound) of each read, the bound being known to +- `blur`, in S."""
+        noise = np.hypot(self._noise, blur)
+        bound = np.minimum(bound, self._before)
+        met = ndtr((bound - self._mean) / self._spread) * _density(self._read - bound, noise)
         missed = self._free * ndtr((self._given - bound) / self._deviation)
         logarithm: FloatArray = np.log(met + missed + FLOOR * self._free + 1e-300)
         return logarithm
@@ -129,7 +138,7 @@ def _near(
     settle = hats.read(_a(model.relaxation_sigma)) ** 2 * steps.settling
     noise = np.sqrt(steps.noise + settle)
     near = mean - REACH * spread < np.max(sign * grid)
-    place = (sign * steps.after[near], mean[near])
+    place = (sign * steps.after[near], mean[near], sign * steps.before[near])
     return _Near(steps.cell[near], place, (spread[near], noise[near]))
 
 
@@ -140,6 +149,9 @@ def _density(x: FloatArray, sigma: FloatArray) -> FloatArray:
 
 def _population(likelihood: FloatArray, grid: FloatArray) -> Bound | None:
     likelihood = likelihood - likelihood.max(axis=1, keepdims=True)
+    likelihood = likelihood[likelihood.min(axis=1) < SILENT]
+    if len(likelihood) < LEAST_CELLS:
+        return None
     weights = np.exp(likelihood)
     spreads = np.geomspace(0.02, 0.6, 24)
     medians = grid
@@ -148,19 +160,17 @@ def _population(likelihood: FloatArray, grid: FloatArray) -> Bound | None:
         priors = np.exp(-0.5 * ((grid[:, None] - medians) / spread) ** 2)
         priors /= np.maximum(priors.sum(axis=0), 1e-300)
         together[:, column] = np.log(weights @ priors + 1e-300).sum(axis=0)
-    # Cells whose likelihood falls on both sides know their own bound.
-    told = int(np.sum((likelihood[:, 0] < -3) & (likelihood[:, -1] < -3)))
-    if told < LEAST_CELLS:
-        return None
     # A uniform prior in the spread: its trial values stand closer where they are small.
     chance = np.exp(together - together.max()) * spreads
     chance /= chance.sum()
     of_median, of_spread = chance.sum(axis=1), chance.sum(axis=0)
+    if max(of_median[0], of_median[-1]) > EDGE * of_median.max():
+        return None
     median, spread = float(of_median @ medians), float(of_spread @ spreads)
     median_error = float(np.sqrt(of_median @ (medians - median) ** 2))
     spread_error = float(np.sqrt(of_spread @ (spreads - spread) ** 2))
     value = float(np.exp(median))
-    return Bound(value, value * median_error, spread, spread_error, told)
+    return Bound(value, value * median_error, spread, spread_error, len(likelihood))
 
 
 def _a(table: float | FloatArray) -> FloatArray:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from labctl_data.cells import Geometry
 from labctl_data.chip_file import FittedModel
 from labctl_data.errors import FitError
-from labctl_data.fit import relaxation as rx
 from labctl_data.fit.bounds import Bound, fit_bound
 from labctl_data.fit.curvature import fit_curvature
 from labctl_data.fit.hats import centres
@@ -27,6 +26,15 @@ from labctl_data.fit.observations import (
     looks_of_writes,
     sweeps_of,
     writes_of,
+)
+from labctl_data.fit.pairs import Pairs, ends_of, pairs_of_looks, pairs_of_rereads
+from labctl_data.fit.relaxation import (
+    LEAST_SERIES,
+    LONG,
+    fit_disturb,
+    fit_drift,
+    fit_noise,
+    tail_of,
 )
 from labctl_data.fit.result import Estimates, FitResult
 from labctl_data.fit.stuck import find_stuck
@@ -47,7 +55,10 @@ ROUNDS = 3
 """Turns between steps, noise and strengths; the third moves nothing by a tenth of its error."""
 FORMED = 0.9
 """A chip whose cells are found above this part of the window's top was just formed."""
+SHARP = 0.1
+"""A bound whose relative error exceeds this is not told."""
 LEAST_VECTORS = 10
+"""Sums below which the error of MACs is not noted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,10 +257,11 @@ def _tell_bounds(estimates: Estimates, evidence: Evidence, steps: Steps, rates: 
     source = evidence.named("WriteVerify")
     for name, upper in (("bound_low", False), ("bound_high", True)):
         bound: Bound | None = fit_bound(steps, estimates.model, rates.mean, upper=upper)
-        if bound is None:
+        if bound is None or bound.median_error > SHARP * bound.median:
             continue
         estimates.tell(name, bound.median, bound.median_error, source)
-        estimates.tell(f"{name}_spread", bound.spread, bound.spread_error, source)
+        if bound.spread_error < bound.spread / 2:
+            estimates.tell(f"{name}_spread", bound.spread, bound.spread_error, source)
     _imply_gate_law(estimates, estimates.model.bound_high)
 
 
@@ -260,33 +272,35 @@ def _tell_relaxation(
     quality: dict[str, Any],
 ) -> None:
     source = evidence.named("WriteVerify", "Retention", "ReadDisturb")
-    ends = rx.ends_of(evidence.looks, estimates.model)
-    _tell_table(estimates, "relaxation_drift", rx.fit_drift(ends, estimates.model), source)
+    ends = ends_of(evidence.looks, estimates.model)
+    drift = fit_drift(ends, estimates.model)
+    _tell_table(estimates, "relaxation_drift", drift.table, source)
     _tell_disturb(estimates, evidence, ends)
-    parts = [rx.pairs_of_looks(evidence.looks, estimates.model)]
+    parts = [pairs_of_looks(evidence.looks, estimates.model)]
     if rereads is not None:
-        parts.append(rx.pairs_of_rereads(rereads, estimates.model))
-    pairs = rx.Pairs.joined(parts)
-    if len(pairs.cell) < rx.LEAST_SERIES:
+        parts.append(pairs_of_rereads(rereads, estimates.model))
+    pairs = Pairs.joined(parts)
+    if len(pairs.cell) < LEAST_SERIES:
         return
-    noise = rx.fit_noise(pairs, estimates.model)
+    noise = fit_noise(pairs, estimates.model)
     _tell_table(estimates, "relaxation_sigma", noise.sigma, source)
-    if np.isfinite(noise.read_noise_error):
+    if noise.read_noise_error < noise.read_noise / 2:
         estimates.tell("read_noise", noise.read_noise, noise.read_noise_error, source)
     if noise.sigma.known.any():
-        long = ends.keep(ends.decades > rx.LONG)
         quality["relaxation"] = {
             "pairs": len(pairs.cell),
-            "tail_nu": rx.tail_of(long, estimates.model),
+            "drift_shape": drift.shape,
+            "sigma_shape": noise.shape,
+            "tail_nu": tail_of(ends.keep(ends.decades > LONG), estimates.model),
         }
 
 
-def _tell_disturb(estimates: Estimates, evidence: Evidence, ends: rx.Pairs) -> None:
+def _tell_disturb(estimates: Estimates, evidence: Evidence, ends: Pairs) -> None:
     """Tell read disturb only when it is seen: its mean is more than twice its error."""
     stressed = ends.keep(ends.disturb > 1.0)
-    if len(stressed.cell) < rx.LEAST_SERIES:
+    if len(stressed.cell) < LEAST_SERIES:
         return
-    value, error = rx.fit_disturb(stressed, estimates.model)
+    value, error = fit_disturb(stressed, estimates.model)
     estimates.tell("disturb_drift", value, error, evidence.named("ReadDisturb"))
 
 

@@ -120,7 +120,7 @@ def fit_tables(sample: Sample, kind: PulseKind, prior: SoftBoundModel, rates: Ra
     is_set = kind == PulseKind.SET
     step = np.asarray(prior.set_step if is_set else prior.reset_step)
     sigma = np.asarray(prior.set_sigma if is_set else prior.reset_sigma)
-    for _ in range(3):
+    for _ in range(2):
         step, step_error = _fit_mean(sample, rates, (step, sigma), known)
         step = np.maximum(step, 0.0) if is_set else np.minimum(step, 0.0)
         sigma, sigma_error = _fit_sigma(sample, rates, (step, sigma), known)
@@ -135,8 +135,8 @@ def fit_rates(samples: list[tuple[Sample, StepTables]], n_cells: int) -> Rates:
     """Fit the spread of ln d over cells, and each cell's posterior strength.
 
     With variances v at d = 1, ln L(d) = -1/2 sum [r^2/(d v) + d step^2/v + ln d] + const: read
-    noise and relaxation, some percent of v, are taken to scale with d. The spread is the one that
-    makes all cells together most likely; its error comes from the curvature there.
+    noise and relaxation, some percent of v, are taken to scale with d. The spread is the
+    mean of its posterior over all cells, with a uniform prior in ln spread.
     """
     scatter, drive, counts = (np.zeros(n_cells) for _ in range(3))
     for sample, tables in samples:
@@ -151,7 +151,7 @@ def fit_rates(samples: list[tuple[Sample, StepTables]], n_cells: int) -> Rates:
         + np.outer(counts, RATE_GRID)
     )
     likelihood -= likelihood.max(axis=1, keepdims=True)
-    spread, error = _most_likely_spread(likelihood[counts > 0])
+    spread, error = _spread_over_cells(likelihood[counts > 0])
     posterior = np.exp(likelihood) * _normal(RATE_GRID, max(spread, 1e-3))
     posterior /= posterior.sum(axis=1, keepdims=True)
     mean, inverse = posterior @ np.exp(RATE_GRID), posterior @ np.exp(-RATE_GRID)
@@ -195,7 +195,7 @@ def _fit_sigma(
     """Return the spreads by Fisher scoring of the normal likelihood, and their errors."""
     step, sigma = tables
     error = np.full(TABLE_BINS, np.nan)
-    for _ in range(6):
+    for _ in range(3):
         residual, variance = _residual(sample, rates, (step, sigma))
         # d variance / d sigma_k = slope h_k
         slope = 2 * rates.harmonic[sample.cell] * np.maximum(sample.hats.read(sigma), 1e-12)
@@ -218,18 +218,15 @@ def _newton(
     return value, error
 
 
-def _most_likely_spread(likelihood: FloatArray) -> tuple[float, float]:
-    """Return the most likely standard deviation of ln d, and its error from the curvature."""
-    trial = np.linspace(0.02, 1.2, 60)
+def _spread_over_cells(likelihood: FloatArray) -> tuple[float, float]:
+    """Return mean and deviation of the posterior of the standard deviation of ln d."""
+    trial = np.geomspace(0.02, 1.2, 120)
     priors = np.stack([_normal(RATE_GRID, s) for s in trial], axis=-1)
     together = np.log(np.exp(likelihood) @ priors + 1e-300).sum(axis=0)
-    best = int(np.argmax(together))
-    inside = min(max(best, 1), len(trial) - 2)
-    left, middle, right = together[inside - 1 : inside + 2]
-    step = trial[1] - trial[0]
-    curvature = (2 * middle - left - right) / step**2
-    error = float(1 / np.sqrt(curvature)) if curvature > 0 else float("nan")
-    return (float(trial[best]) if best else 0.0), error
+    chance = np.exp(together - together.max())
+    chance /= chance.sum()
+    mean = float(chance @ trial)
+    return mean, float(np.sqrt(chance @ (trial - mean) ** 2))
 
 
 def _normal(x: FloatArray, sigma: float) -> FloatArray:
