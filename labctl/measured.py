@@ -165,18 +165,21 @@ def sums(run: Run) -> Sums:
     return Sums(**_columns(run, "measured", "reference", "expected"))
 
 
+_CHANGE = {"Retention": "retention_change", "ReadDisturb": "read_disturb_change"}
+
+
 def statistics(run: Run) -> dict[str, FloatArray]:
-    """Return the samples by which two chips are compared: names with units, one value a cell."""
+    """Return the samples by which two chips are compared, in SI, one value a cell or sum."""
     if run.procedure == "WriteVerify":
         table = written(run)
-        samples = {"pulses to target": table.pulses, "drift / S": table.drift}
-    elif run.procedure in ("Retention", "ReadDisturb"):
+        samples = {"pulses_to_target": table.pulses, "drift": table.drift}
+    elif run.procedure in _CHANGE:
         seen = watched(run)
         change = seen.conductance[-1] - seen.conductance[0]
-        samples = {f"{run.procedure}: change of conductance / S": change}
+        samples = {_CHANGE[run.procedure]: change}
     elif run.procedure == "DifferentialMAC":
         table_of_sums = sums(run)
-        samples = {"MAC error / codes": table_of_sums.measured - table_of_sums.expected}
+        samples = {"mac_error": table_of_sums.measured - table_of_sums.expected}
     else:
         samples = {}
     return {name: sample for name, sample in samples.items() if len(sample)}

@@ -37,6 +37,12 @@ _SECTIONS: dict[str, Callable[[Run, str], Section]] = {
 }
 """What is drawn of a run, by its procedure, in the order of the page."""
 
+_KEYS: dict[str, Callable[[Run, str], list[Key]]] = {
+    "WriteVerify": write_verify_keys,
+    INFERENCE: inference_keys,
+}
+"""What stands at the head of the page, by procedure."""
+
 
 def write_report(
     runs: Sequence[Path],
@@ -88,7 +94,7 @@ def compose(runs: Sequence[Run], *, title: str, chip: Path | None = None) -> Pag
     return Page(
         title=title,
         subtitle=_subtitle(ordered),
-        keys=_keys(ordered),
+        keys=_keys(ordered, places),
         sections=[
             *sections,
             *([comparison] if comparison else []),
@@ -115,11 +121,12 @@ def _places(runs: Sequence[Run]) -> list[str]:
     return ["" if shown.count(run.procedure) <= 1 else place_of(run, runs) for run in runs]
 
 
-def _keys(runs: Sequence[Run]) -> list[Key]:
+def _keys(runs: Sequence[Run], places: Sequence[str]) -> list[Key]:
     keys: list[Key] = []
-    for procedure, make in ((INFERENCE, inference_keys), ("WriteVerify", write_verify_keys)):
-        found = [run for run in runs if run.procedure == procedure and run.rows]
-        keys += make(found[0]) if found else []
+    for run, place in zip(runs, places, strict=True):
+        make = _KEYS.get(run.procedure)
+        if make and run.rows and not is_twin(run, runs):
+            keys += make(run, place)
     return keys + comparison_keys(runs)
 
 

@@ -144,7 +144,7 @@ def cumulative_picture(
     def draw(axes: Axes) -> None:
         for (name, sample), color in zip(samples.items(), (BLUE, ORANGE, MUTED), strict=False):
             values, shares = cumulative(sample)
-            axes.step(values, shares, where="post", color=color, label=f"{name} ({len(values)})")
+            axes.step(values, shares, where="post", color=color, label=f"{name} ({len(sample):,})")
         if logarithmic:
             axes.set_xscale("symlog", linthresh=1)
             axes.xaxis.set_major_formatter("{x:g}")

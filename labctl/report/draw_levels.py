@@ -158,3 +158,61 @@ def pulses_picture(targets: FloatArray, pulses: FloatArray) -> Markup:
         axes.legend(loc="lower left")
 
     return drawn("Pulses to reach each target", draw)
+
+
+@dataclass(frozen=True, eq=False)
+class StepTable:
+    """Mean step of one kind of pulse, in equal bins of the window."""
+
+    label: str
+    """Kind of pulse."""
+    step: FloatArray
+    """Fitted, shape (bins,), in S."""
+    uncertainty: FloatArray
+    """Standard error, shape (bins,), in S; NaN where none is known."""
+    published: FloatArray
+    """Published, shape (bins,), in S."""
+
+
+def steps_picture(window: tuple[float, float], tables: list[StepTable]) -> Markup:
+    """Draw fitted steps with their errors, beside published ones.
+
+    Parameters
+    ----------
+    window : (float, float)
+        Ends of the window that the bins divide, in S.
+    tables : list of StepTable
+        One panel each.
+    """
+
+    def draw(axes: Any) -> None:  # noqa: ANN401  (an array of axes)
+        for panel, table in zip(axes, tables, strict=True):
+            edges = np.linspace(*window, len(table.step) + 1) * _MICRO
+            x = (edges[:-1] + edges[1:]) / 2
+            error = np.nan_to_num(table.uncertainty) * _MICRO
+            panel.errorbar(
+                x,
+                table.step * _MICRO,
+                yerr=error,
+                color=BLUE,
+                fmt="o",
+                markersize=4,
+                label="fitted",
+            )
+            if len(table.published) == len(x):
+                panel.plot(
+                    x,
+                    table.published * _MICRO,
+                    color=ORANGE,
+                    marker="s",
+                    markersize=4,
+                    linestyle="none",
+                    label="published",
+                    zorder=1,
+                )
+            panel.set_title(table.label)
+            panel.set_xlabel("conductance / \u00b5S")
+        axes[0].set_ylabel("mean step / \u00b5S")
+        axes[0].legend(loc="best")
+
+    return drawn("Mean step of a pulse by conductance", draw, size=(7.2, 2.8), ncols=2)

@@ -22,6 +22,15 @@ PULSES_TARGETS: FloatArray = np.linspace(*WINDOW, 8)
 PULSES_TO_TARGET: FloatArray = np.array([250.0, 190, 150, 90, 50, 30, 15, 15])
 """Mean pulses from above 20 uS to each of them, computed from the published step statistics."""
 
+SET_STEP: FloatArray = 1e-6 * np.array(
+    [0.325, 0.250, 0.237, 0.143, 0.087, 0.060, 0.054, 0.036, 0.019, 0.019]
+)
+"""Published mean change by a SET pulse in ten bins of the window, low to high, in S."""
+RESET_STEP: FloatArray = -1e-6 * np.array(
+    [0.003, 0.076, 0.074, 0.022, 0.045, 0.054, 0.099, 0.146, 0.269, 0.511]
+)
+"""Published mean change by a RESET pulse, low to high, in S."""
+
 ACCURACY_AFTER_TRANSFER = 0.9507
 """Yao et al.: five-layer network on MNIST after weight transfer."""
 ACCURACY_AFTER_TRAINING = 0.9619
@@ -48,8 +57,8 @@ PRESETS = {
         "39-47 % after 10 minutes",
     ),
     "yao-quiet": Keeping(
-        "the 32-level picture: 99.9 % of cells are still within half a pitch at 10 minutes "
-        "(s = 0.03 \u00b5S per root decade)",
+        "the 32-level picture: the spread of relaxation (s = 0.03 \u00b5S per root decade) leaves "
+        "99.9 % of cells within half a pitch of where their level drifts in 10 minutes",
         "the growth of the programming error to 108 nA",
     ),
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from labctl.chips import ChipFacts, Parameter, describe
-from labctl.facts import brief
-from labctl.report.page import Listing, Section
+from labctl.report.draw_levels import StepTable, steps_picture
+from labctl.report.page import Listing, Picture, Section
+from labctl.report.published import RESET_STEP, SET_STEP
 
 
 def fit_section(chip: Path) -> Section:
@@ -18,7 +22,7 @@ def fit_section(chip: Path) -> Section:
         "The fitted device model",
         f"{len(fitted)} of {len(facts.parameters)} parameters of the model '{facts.model}' were "
         f"identified by these runs; {len(others)} were not, and keep a default that says so.",
-        [_listing("Identified", fitted), *_quality(facts)]
+        [*_steps(chip), _listing("Identified", fitted), *_quality(facts)]
         + ([_listing("Not identifiable from these runs", others)] if others else []),
     )
 
@@ -32,9 +36,42 @@ def _listing(caption: str, parameters: list[Parameter]) -> Listing:
 
 
 def _quality(facts: ChipFacts) -> list[Listing]:
-    rows = [[str(name), _text(value)] for name, value in brief(facts.quality).items()]
-    return [Listing(("fit", "value"), rows, "Quality of the fit", (1,))] if rows else []
+    rows = [
+        [name.replace("_", " "), _text(value)]
+        for name, value in facts.quality.items()
+        if name not in ("runs", "identifiable")
+    ]
+    return [Listing(("", ""), rows, "Quality of the fit")] if rows else []
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_text(v)}" for name, v in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _steps(chip: Path) -> list[Picture]:
+    """Draw the mean step of a pulse by conductance, beside the published one."""
+    facts = {each.name: each for each in describe(chip).parameters}
+    if not {"set_step", "reset_step", "window_low", "window_high"} <= facts.keys():
+        return []
+    ends = [float(facts[name].value) for name in ("window_low", "window_high")]
+    tables = [
+        StepTable(
+            name,
+            np.asarray(facts[key].value, np.float64),
+            np.asarray(facts[key].uncertainty, np.float64),
+            published,
+        )
+        for name, key, published in (
+            ("SET", "set_step", SET_STEP),
+            ("RESET", "reset_step", RESET_STEP),
+        )
+    ]
+    return [
+        Picture(
+            steps_picture((ends[0], ends[1]), tables),
+            "Mean change of conductance by one reference pulse, with the standard error of the "
+            "fit. Squares: the published per-pulse statistics.",
+        )
+    ]

@@ -11,6 +11,7 @@ from labctl.report.published import PRESETS, PULSES_TARGETS, PULSES_TO_TARGET
 from labctl.report.words import count, duration, percent, quantity
 from labctl.run_files import preset_of
 from labctl_data.run_file import Run
+from labctl_procedures.write_summary import separate_fraction
 
 
 def write_verify_section(run: Run, place: str) -> Section:
@@ -55,22 +56,28 @@ def write_verify_section(run: Run, place: str) -> Section:
     )
 
 
-def write_verify_keys(run: Run) -> list[Key]:
+def write_verify_keys(run: Run, place: str) -> list[Key]:
     """Return the figures of a run of WriteVerify for the head of the page."""
     table = written(run)
     if not len(table.targets):
         return []
+    where = f" on {place}" if place else ""
     keys = [
         Key(
             percent(_within(table.fresh, table.targets, table.pitch)),
-            f"of {count(len(table.targets))} cells within half a pitch, "
-            f"{len(table.levels)} levels, right after the write",
+            f"of {count(len(table.targets))} cells within half a pitch of {len(table.levels)} "
+            f"levels, right after the write{where}",
         )
     ]
     if table.maps:
         last = table.maps[-1]
-        share = _within(last.conductance, table.map_targets, table.pitch)
-        keys.append(Key(percent(share), f"still there {duration(last.after)} later"))
+        share = separate_fraction(last.conductance, table.map_targets)
+        keys.append(
+            Key(
+                percent(share),
+                f"of cells nearest to their own level {duration(last.after)} later{where}",
+            )
+        )
     return keys
 
 
@@ -111,7 +118,13 @@ def _within_text(table: Written) -> str:
         share = percent(_within(reading.conductance, table.map_targets, table.pitch))
         when = f"{duration(reading.after)} later" if number else "at the end of the run"
         told.append(f"{share} {when}")
-    return f"Within half a pitch: {', '.join(told)}."
+    apart = [
+        f"{percent(separate_fraction(each.conductance, table.map_targets))} "
+        f"{duration(each.after)} later"
+        for each in table.maps[-1:]
+    ]
+    shared = f" Nearer to their own level's mean than to another's: {apart[0]}." if apart else ""
+    return f"Within half a pitch: {', '.join(told)}.{shared}"
 
 
 def _pulses_listing(table: Written) -> Listing:

@@ -84,13 +84,14 @@ def inference_section(run: Run, place: str) -> Section:
     )
 
 
-def inference_keys(run: Run) -> list[Key]:
+def inference_keys(run: Run, place: str) -> list[Key]:
     """Return the accuracies for the head of the page."""
+    images = f" ({run.parameters.get('images')})" if not place else f" on {place}"
     mnist = run.parameters.get("images") == "mnist"
     return [
         Key(
             percent(float(value)),
-            _NAMES[name],
+            _NAMES[name] + images,
             f"Yao et al.: {percent(_PUBLISHED[name])}" if mnist and name in _PUBLISHED else "",
         )
         for name in _NAMES

@@ -44,8 +44,8 @@ def comparison_keys(runs: Sequence[Run]) -> list[Key]:
     """Return the KS distance of pulses to target for the head of the page."""
     for first, other in _pairs(runs):
         distances = compare_samples(statistics(runs[first]), statistics(runs[other]))
-        if "pulses to target" in distances:
-            found = distances["pulses to target"]
+        if "pulses_to_target" in distances:
+            found = distances["pulses_to_target"]
             return [
                 Key(
                     f"{found.distance:.3f}",
@@ -63,8 +63,9 @@ def is_twin(run: Run, runs: Sequence[Run]) -> bool:
 
 def place_of(run: Run, runs: Sequence[Run]) -> str:
     """Return what tells a run from others of its procedure: its bench, else its file."""
-    others = [each.bench for each in runs if each.procedure == run.procedure]
-    return run.bench if others.count(run.bench) == 1 else f"{run.bench} ({run.path.stem})"
+    shown = [each for each in runs if each.procedure == run.procedure and not is_twin(each, runs)]
+    alone = [each.bench for each in shown].count(run.bench) == 1
+    return run.bench if alone else f"{run.bench} ({run.path.stem})"
 
 
 def _names(first: Run, other: Run, runs: Sequence[Run]) -> tuple[str, str]:
@@ -97,21 +98,27 @@ def _pictures(first: Run, other: Run, names: tuple[str, str]) -> list[Picture | 
 def _picture(
     name: str, a: FloatArray, b: FloatArray, names: tuple[str, str], found: TwoSampleTest
 ) -> Picture:
-    quantity, _, unit = name.partition(" / ")
-    scale = 1e6 if unit == "S" else 1.0
-    label = f"{quantity} / \u00b5S" if unit == "S" else name
-    original, twin = names
+    quantity = name.replace("_", " ")
+    counted = name in ("pulses_to_target", "mac_error")
+    scale = 1.0 if counted else 1e6
     return Picture(
         cumulative_picture(
-            {original: a * scale, twin: b * scale}, label, logarithmic=name == "pulses to target"
+            {names[0]: a * scale, names[1]: b * scale},
+            quantity if counted else f"{quantity} / \u00b5S",
+            logarithmic=name == "pulses_to_target",
         ),
-        f"Cumulative distributions; KS distance {found.distance:.3f}.",
+        f"Cumulative distributions of {quantity}; KS distance {found.distance:.3f}.",
     )
 
 
 def _listing(distances: dict[str, TwoSampleTest]) -> Listing:
     rows = [
-        [name, f"{each.distance:.4f}", f"{each.p_value:.3g}", *map(count, each.sizes)]
+        [
+            name.replace("_", " "),
+            f"{each.distance:.4f}",
+            f"{each.p_value:.3g}",
+            *map(count, each.sizes),
+        ]
         for name, each in distances.items()
     ]
     return Listing(

@@ -90,4 +90,4 @@ def test_comparing_a_run_with_itself_gives_ks_distances_of_zero(capsys, tmp_path
     code, facts = _facts(capsys, "chip", "compare", str(run), str(run))
 
     assert code == 0
-    assert facts["ks"]["pulses to target"]["distance"] == 0
+    assert facts["ks"]["pulses_to_target"]["distance"] == 0

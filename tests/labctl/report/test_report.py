@@ -111,7 +111,7 @@ def test_a_twin_is_compared_with_the_original_and_not_shown_on_its_own(made):
     titles = [section.title for section in page.sections]
     assert titles == ["32 levels", "Twin and original", "Provenance"]
     listing = _section(page, "Twin").parts[0]
-    assert [row[0] for row in listing.rows] == ["pulses to target", "drift / S"]
+    assert [row[0] for row in listing.rows] == ["pulses to target", "drift"]
     assert [row[3:] for row in listing.rows] == [["2,048", "2,048"]] * 2
 
 
