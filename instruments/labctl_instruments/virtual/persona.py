@@ -9,12 +9,19 @@ from labctl_instruments.virtual.scpi.status import ScpiError
 
 QUERY_INTERRUPTED = -410
 """A message arrived while an answer waited to be read."""
+GPIB_MESSAGE_TIME = 1e-3
+"""Bench time that a message to a bench instrument takes [chosen], in s."""
 QUERY_UNTERMINATED = -420
 """An answer was to be read where none had been asked for."""
 
 
 class Persona(Protocol):
     """One virtual instrument."""
+
+    @property
+    def message_time(self) -> float:
+        """Bench time that a message to it takes on the bus, in s."""
+        ...
 
     def exchange(self, message: bytes) -> bytes:
         """Execute a message and return its answer; b"" where it asked nothing."""
@@ -41,6 +48,7 @@ class ScpiPersona:
     """A virtual instrument that speaks SCPI: whatever has an engine."""
 
     engine: ScpiEngine
+    message_time = 0.0
 
     def exchange(self, message: bytes) -> bytes:
         """Execute a message and return its answer."""

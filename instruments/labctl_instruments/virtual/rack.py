@@ -79,6 +79,8 @@ class Rack:
         clock = self.clock
         with self._lock:
             asked = clock.now()
+            if persona.message_time:
+                clock.charge(persona.message_time)
             reply = persona.exchange(message)
             self.log.exchange(asked, address, message, clock.now(), reply)
         return reply

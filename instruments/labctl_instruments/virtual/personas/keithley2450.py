@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.meter_noise import MeterNoise
-from labctl_instruments.virtual.persona import ScpiPersona
+from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Drive
 from labctl_instruments.virtual.scpi import (
@@ -136,6 +136,8 @@ class Keithley2450Persona(ScpiPersona):
     noise : MeterNoise
         The noise of its readings.
     """
+
+    message_time = GPIB_MESSAGE_TIME
 
     def __init__(self, name: str, chip: ProbedChip, clock: Clock, noise: MeterNoise) -> None:
         self.name = name

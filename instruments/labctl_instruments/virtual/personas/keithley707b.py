@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from labctl_instruments.bench.wiring import COLUMNS_OF_A_SLOT, ROW_LETTERS, SLOTS
 from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Crosspoints
 from labctl_instruments.virtual.scpi.status import ScpiError
@@ -42,6 +43,8 @@ class Keithley707BPersona:
     serial : str
         Its serial number.
     """
+
+    message_time = GPIB_MESSAGE_TIME
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
-from labctl_instruments.virtual.persona import ScpiPersona
+from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Drive
 from labctl_instruments.virtual.scpi import (
@@ -66,6 +66,8 @@ class Channel:
 
 class Keysight81160APersona(ScpiPersona):
     """An 81160A whose outputs hang on rows of the switch matrix."""
+
+    message_time = GPIB_MESSAGE_TIME
 
     def __init__(self, name: str, chip: ProbedChip, clock: Clock, log: DialogueLog) -> None:
         self._name = name
