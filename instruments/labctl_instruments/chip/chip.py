@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from labctl_data.cells import Geometry
 from labctl_data.errors import ModelError
+from labctl_data.mac_plan import MacPlan
 from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
+from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
 from labctl_instruments.chip.errors import ChipError
@@ -26,6 +28,7 @@ from labctl_instruments.chip.lines import (
     hold_known,
     hold_unknown,
 )
+from labctl_instruments.chip.mac import check_request, chunks, convert_chunk, tabulate
 from labctl_instruments.chip.random import key_of
 
 ROOM_TEMPERATURE = 298.15
@@ -93,6 +96,8 @@ class Chip:
         self._mac_events = 0
         kernels.draw_devices(self._tables)
         self._replace_devices(cell_parameters or {})
+        if not noise:
+            self._tables.devices["rtn_amplitude"] = 0.0
         self._begin(state, stuck)
 
     def _replace_devices(self, cell_parameters: Mapping[str, npt.ArrayLike]) -> None:
@@ -289,6 +294,63 @@ class Chip:
                 f"chip: asked for {columns} bit, {rows} source and {rows} word lines, found {found}"
             )
         return Lines(*arrays), pe * rows * columns
+
+    def mac(
+        self, vectors: npt.NDArray[np.uint8], rows: npt.ArrayLike, plan: MacPlan, time: float
+    ) -> tuple[npt.NDArray[np.int32], int]:
+        """Multiply vectors by the conductances, as `MacPlan` says: all word lines on, bit by bit.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, plan.n_inputs), uint8
+            Input codes.
+        rows : ndarray of shape (n_blocks, n_lines), int
+            Source line ``pe * rows + row`` of each conversion; -1 where unused.
+        plan : MacPlan
+            The digital sum plan.
+        time : float
+            Bench time at which all of it happens, in s.
+
+        Returns
+        -------
+        sums : ndarray of shape (n, plan.n_outputs), int32
+            Sums of shifted codes.
+        saturated : int
+            Conversions that met the top of the range.
+        """
+        lines = check_request(vectors, rows, plan)
+        noise = self.model.read_noise
+        steps = self._adc_steps(lines, plan, time)
+        sums = tabulate(steps, plan, relative_noise=noise, n_vectors=len(vectors))
+        out = np.zeros((len(vectors), plan.n_outputs), np.int32)
+        codes = np.ascontiguousarray(vectors)
+        first = self._mac_events
+        self._mac_events += len(codes)
+
+        def convert(part: slice) -> int:
+            event = first + part.start
+            return convert_chunk(sums, codes[part], self._tables.key, event, out[part])
+
+        parts = list(chunks(len(codes), self.threads))
+        in_turn = self.threads == 1 or len(parts) < 2
+        return out, sum(map(convert, parts) if in_turn else self._pool.map(convert, parts))
+
+    def _adc_steps(self, lines: IndexArray, plan: MacPlan, time: float) -> FloatArray:
+        """Return currents in ADC steps, shape (n_blocks, width, n_lines); 0 where unused."""
+        columns = plan.columns[:, :, np.newaxis]
+        source_lines = lines[:, np.newaxis, :]
+        used = (columns >= 0) & (source_lines >= 0) & (plan.signs[:, np.newaxis, :] != 0)
+        cells = self._cells((source_lines * self.geometry.columns + columns)[used])
+        if columns.max(initial=-1) >= self.geometry.columns:
+            raise ChipError(
+                f"chip: the plan drives column {columns.max()}; there are {self.geometry.columns}"
+            )
+        conductance = np.empty(len(cells))
+        clock = (float(self._effective(time)), float(time))
+        kernels.standing(self._tables, cells, clock, conductance)
+        steps = np.zeros(used.shape)
+        steps[used] = current(self.model, conductance, plan.read_voltage) / plan.lsb
+        return steps
 
     def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         """Return how many programming pulses cells have received, shape (n,)."""

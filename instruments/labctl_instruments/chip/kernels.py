@@ -24,6 +24,7 @@ from labctl_instruments.chip.cell import (
     conductance_now,
     pulse_of,
     seen,
+    telegraph,
 )
 
 IndexArray = npt.NDArray[np.int64]
@@ -59,6 +60,13 @@ def conductances(t: Tables, index: IndexArray, now: FloatArray, out: FloatArray)
     """Fill `out` with true conductances at effective times `now`."""
     for i in range(index.shape[0]):
         out[i] = conductance_now(t, index[i], now[i])
+
+
+@compiled
+def standing(t: Tables, index: IndexArray, clock: tuple[float, float], out: FloatArray) -> None:
+    """Fill `out` with conductances at (effective time, bench time), two-state noise included."""
+    for i in range(index.shape[0]):
+        out[i] = conductance_now(t, index[i], clock[0]) * telegraph(t, index[i], clock[1])
 
 
 @compiled
