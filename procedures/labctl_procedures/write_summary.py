@@ -132,14 +132,14 @@ def _known(value: float) -> float | None:
 
 def faults(block: Written) -> list[dict[str, Any]]:
     """Return the cells of a block that are not at their targets, with the reason."""
-    result = block.result
+    result, reasons = block.result, block.result.reason
     return [
         {
             "cell": "/".join(str(part) for part in block.cells.addresses[number]),
             "target": float(block.targets[number]),
             "conductance": _known(float(result.fresh[number])),
             "pulses": int(result.pulses[number]),
-            "reason": result.reason[number],
+            "reason": reasons[number],
         }
         for number in np.flatnonzero(result.outcome != Outcome.CONVERGED)
     ]

@@ -264,10 +264,15 @@ class WriteVerify(ChipProcedure[WritePoint | MapPoint]):
         self._name_failures(point.cells, write.result)
 
     def _name_failures(self, cells: Cells, result: WriteResult) -> None:
-        for number in np.flatnonzero(result.outcome > Outcome.CONVERGED):
+        reasons, stopped = result.reason, np.equal(result.outcome, Outcome.STOPPED)
+        for number in np.flatnonzero((result.outcome > Outcome.CONVERGED) & ~stopped):
             address = "/".join(str(part) for part in cells.addresses[number])
-            pulses, reason = int(result.pulses[number]), result.reason[number]
-            self.emit("event", ("write-failed", f"{address}: {reason} after {pulses} pulses"))
+            pulses = int(result.pulses[number])
+            self.emit(
+                "event", ("write-failed", f"{address}: {reasons[number]} after {pulses} pulses")
+            )
+        if stopped.any():  # one line: whoever stopped a run of a whole chip waits for the file
+            self.emit("event", ("write-stopped", f"{stopped.sum()} cells were not finished"))
 
     def _map(self, point: MapPoint) -> Iterator[Rows]:
         if point.after and not np.isnan(self._last_write):
