@@ -74,7 +74,7 @@ def _readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return ", ".join(_readable(item) for item in value)
+        return ", ".join(_readable(item) for item in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
     return str(value)

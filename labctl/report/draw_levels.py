@@ -112,7 +112,7 @@ def spread_picture(targets: FloatArray, readings: list[LevelReading], half_pitch
         axes.set_ylim(0, 1)
         axes.set_xlabel("distance from target / \u00b5S   (dashed: half a pitch)")
         axes.set_ylabel("share of cells")
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
 
     return drawn("Cumulative distance of the cells from their targets", draw, size=(7.2, 2.8))
 

@@ -46,12 +46,8 @@ def comparison_keys(runs: Sequence[Run]) -> list[Key]:
         distances = compare_samples(statistics(runs[first]), statistics(runs[other]))
         if "pulses_to_target" in distances:
             found = distances["pulses_to_target"]
-            return [
-                Key(
-                    f"{found.distance:.3f}",
-                    "KS distance of pulses to target, between the two chips",
-                )
-            ]
+            names = " and ".join(_names(runs[first], runs[other], runs))
+            return [Key(f"{found.distance:.3f}", f"KS distance of pulses to target, {names}")]
     return []
 
 

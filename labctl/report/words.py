@@ -11,7 +11,9 @@ _UNITS = (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 
 
 def percent(share: float) -> str:
     """Return a share (0-1) in per cent, with the digits that tell it from 100 %."""
-    digits = 2 if share > 0.99 and share < 1 else 1
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    digits = 2 if share > 0.99 else 1
     return f"{100 * share:.{digits}f} %"
 
 
