@@ -21,6 +21,10 @@ from labctl_gui.state.journal import Journal
 
 log = logging.getLogger("labctl")
 
+LOGGERS = ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "labctl_data")
+"""Loggers whose lines are shown."""
+SWITCH = 1e-3
+"""How long a thread keeps the interpreter while another waits for it, in s."""
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -102,6 +106,8 @@ def make_application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    # The bench thread computes in Python too: a click is not to wait 5 ms for each of its turns.
+    sys.setswitchinterval(SWITCH)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("labctl")
     return application
@@ -110,11 +116,17 @@ def make_application() -> QApplication:
 def listen() -> Journal:
     """Return a journal that hears labctl's log lines from now on."""
     journal = Journal()
-    for name in ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "labctl_data"):
+    for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.addHandler(journal)
         logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
     return journal
+
+
+def stop_listening(journal: Journal) -> None:
+    """Let a journal hear no more."""
+    for name in LOGGERS:
+        logging.getLogger(name).removeHandler(journal)
 
 
 def catch_exceptions() -> None:

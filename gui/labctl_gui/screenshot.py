@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PyQt6.QtCore import QEventLoop, QSettings
+from PyQt6.QtCore import QEventLoop, QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from labctl_data.errors import LabctlError
@@ -65,8 +65,15 @@ def wait_for(reached: Callable[[], bool], patience: float = PATIENCE) -> bool:
     """Let the window live until `reached`, or for `patience` s; return whether it was."""
     end = time.monotonic() + patience
     while not reached() and time.monotonic() < end:
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        live(0.01)
     return reached()
+
+
+def live(seconds: float) -> None:
+    """Let the window live for `seconds`, as an operator's does, without spinning."""
+    loop = QEventLoop()
+    QTimer.singleShot(round(1e3 * seconds), loop.quit)
+    loop.exec()
 
 
 def settle(window: OperatorWindow) -> None:

@@ -8,7 +8,7 @@ from PyQt6.QtGui import QColor
 from labctl_gui import theme
 from labctl_gui.state.pictures import Curve, Picture, Style
 
-SMOOTH = 3_000
+SMOOTH = 400
 """Points of a curve up to which its edges are smoothed; beyond, speed matters more."""
 DOT_SIZE = 4
 """Diameter of a dot, in px."""
@@ -60,9 +60,9 @@ class PlotView(pg.PlotWidget):
             self._logarithmic = logarithmic
 
     def _new_curve(self) -> pg.PlotDataItem:
+        # Pictures come thinned. Clipping to the view would take abscissae for sorted, which those
+        # of a sweep, or of traces one after another, are not.
         item = pg.PlotDataItem(connect="finite")
-        item.setDownsampling(auto=True, method="peak")
-        item.setClipToView(True)
         self._item.addItem(item)
         return item
 

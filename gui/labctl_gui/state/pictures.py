@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +19,8 @@ WINDOW = (2e-6, 20e-6)
 """Conductances between which tones are spread, in S: the window of FACTS A."""
 MOST_CELLS = 96
 """Traces drawn at most; of more cells, evenly spaced ones are shown."""
+MOST_POINTS = 20_000
+"""Points of all traces together at most; of longer ones, every n-th is shown."""
 MOST_DOTS = 5_000
 """Points of a cloud drawn at most; of more, the last are shown."""
 MOST_GROUPS = 16
@@ -84,6 +86,14 @@ Columns = Mapping[str, Column]
 """Columns of a table by name, for their units and long names."""
 
 
+def columns_needed(procedure: str, names: Collection[str]) -> frozenset[str]:
+    """Return which of the columns `names` the picture of `procedure` is drawn from."""
+    drawing = _DRAWINGS.get(procedure)
+    if drawing is None or not drawing.needs <= set(names):
+        return frozenset(names)
+    return drawing.needs
+
+
 def draw(procedure: str, table: Table, columns: Columns) -> Picture:
     """Draw the picture that goes with `procedure`.
 
@@ -92,7 +102,7 @@ def draw(procedure: str, table: Table, columns: Columns) -> Picture:
     procedure : str
         Name in the catalogue; one without a picture of its own gets its last column over time.
     table : mapping of str to ndarray of shape (n,)
-        Its rows so far, in SI.
+        Its rows so far, in SI; the columns of `columns_needed` will do.
     columns : mapping of str to Column
         Units and long names of the table's columns.
     """
@@ -130,46 +140,35 @@ def draw_distribution(conductances: FloatArray, title: str) -> Picture:
 
 
 def _draw_sweep(table: Table, columns: Columns) -> Picture:
-    groups = _by_cell(table)
-    chosen = _evenly(len(groups), MOST_CELLS)
+    traces = _traces(table)
+    last = max(len(traces.rows) - 1, 1)
+    voltage, current = _floats(table, "voltage"), _floats(table, "current")
     curves = tuple(
-        Curve(
-            _floats(table, "voltage")[groups[k]],
-            _floats(table, "current")[groups[k]],
-            tone=place / max(len(chosen) - 1, 1) if len(chosen) > 1 else None,
-        )
-        for place, k in enumerate(chosen)
+        Curve(voltage[rows], current[rows], tone=place / last)
+        for place, rows in enumerate(traces.rows)
     )
-    note = _cells_note(len(chosen), len(groups))
-    return Picture(
-        "Current against voltage",
-        _axis(columns, "voltage"),
-        _axis(columns, "current"),
-        curves,
-        note,
-    )
+    x, y = _axis(columns, "voltage"), _axis(columns, "current")
+    return Picture("Current against voltage", x, y, curves, traces.note)
 
 
 def _draw_writing(table: Table, columns: Columns) -> Picture:
     table = _while_written(table)
-    groups = _by_cell(table)
-    chosen = _evenly(len(groups), MOST_CELLS)
+    traces = _traces(table)
     pulses, conductance = _floats(table, "pulses"), _floats(table, "conductance")
     targets = _floats(table, "target")
     pieces: dict[float, list[IntArray]] = {}
-    for k in chosen:
-        pieces.setdefault(float(targets[groups[k][-1]]), []).append(groups[k])
+    for rows in traces.rows:
+        pieces.setdefault(float(targets[rows[-1]]), []).append(rows)
     curves = tuple(
         Curve(*_joined(pulses, conductance, rows), tone=tone_of(target))
         for target, rows in sorted(pieces.items())
     )
-    note = f"{_cells_note(len(chosen), len(groups))}; colour: target"
     return Picture(
         "Conductance against pulses",
         Axis("Pulses"),
         _axis(columns, "conductance"),
         curves,
-        note,
+        f"{traces.note}; colour: target",
     )
 
 
@@ -272,16 +271,43 @@ def _axis(columns: Columns, name: str) -> Axis:
 
 
 def _cell_numbers(table: Table) -> IntArray:
-    """Return one number a cell, equal for rows of one cell, (n,)."""
+    """Return one small number a cell, equal for rows of one cell, (n,)."""
     pe, row, column = (np.asarray(table[name], np.int64) for name in ("pe", "row", "column"))
-    return (pe << 40) | (row << 20) | column
+    return (pe * (int(row.max()) + 1) + row) * (int(column.max()) + 1) + column
 
 
-def _by_cell(table: Table) -> list[IntArray]:
-    """Return the row numbers of each cell, in the order written; cells in address order."""
+@dataclass(frozen=True, eq=False)
+class _Traces:
+    rows: list[IntArray]
+    """Row numbers of each trace, in the order written."""
+    note: str
+    """What was left out."""
+
+
+def _traces(table: Table) -> _Traces:
+    """Return the rows of some cells, cell by cell, thinned until they can be drawn quickly."""
     numbers = _cell_numbers(table)
-    order = np.argsort(numbers, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    cells = np.flatnonzero(np.bincount(numbers))
+    chosen = cells[_evenly(len(cells), MOST_CELLS)]
+    wanted = np.zeros(cells[-1] + 1, np.bool_)
+    wanted[chosen] = True
+    rows = np.flatnonzero(wanted[numbers])
+    rows = rows[np.argsort(numbers[rows], kind="stable")]
+    traces = np.split(rows, np.flatnonzero(np.diff(numbers[rows])) + 1)
+    step = -(-len(rows) // MOST_POINTS)
+    if step > 1:
+        traces = [_thinned(trace, step) for trace in traces]
+    note = (
+        f"{len(cells)} cells"
+        if len(chosen) == len(cells)
+        else (f"{len(chosen)} of {len(cells)} cells")
+    )
+    return _Traces(traces, note if step == 1 else f"{note}, every {step}th point")
+
+
+def _thinned(trace: IntArray, step: int) -> IntArray:
+    """Return every `step`-th row, and the last."""
+    return np.unique(np.append(trace[::step], trace[-1]))
 
 
 def _evenly(n: int, most: int) -> IntArray:
@@ -307,7 +333,3 @@ def _state_groups(table: Table) -> IntArray:
     _, first, cell = np.unique(_cell_numbers(table), return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(conductance[first], kind="stable"), kind="stable")
     return np.asarray((rank * min(MOST_GROUPS, len(first)) // len(first))[cell], np.int64)
-
-
-def _cells_note(shown: int, total: int) -> str:
-    return f"{total} cells" if shown == total else f"{shown} of {total} cells"

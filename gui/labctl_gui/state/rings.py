@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +59,25 @@ class RowRing:
                 _write(ring, self._written, columns[name])
             self._written += n_rows
 
-    def table(self) -> Table:
-        """Return a copy of the rows that are kept, oldest first; empty before the first."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns; none before the first rows."""
+        return tuple(self._columns)
+
+    def table(self, names: Collection[str] | None = None) -> Table:
+        """Return a copy of the rows that are kept, oldest first; empty before the first.
+
+        Parameters
+        ----------
+        names : collection of str, optional
+            The columns wanted, where they exist; by default all.
+        """
         with self._lock:
-            return {name: _read(ring, self._written) for name, ring in self._columns.items()}
+            return {
+                name: _read(ring, self._written)
+                for name, ring in self._columns.items()
+                if names is None or name in names
+            }
 
 
 def _write(ring: npt.NDArray[np.generic], written: int, values: npt.NDArray[np.generic]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -69,6 +70,7 @@ class Session:
         self._status = BenchStatus()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._stop_asked = 0.0
         self._abort = threading.Event()
         self._worker = BenchWorker(
             idle=Task("looking at the clock", self._look_at_clock, self._ignore),
@@ -123,14 +125,19 @@ class Session:
             self._submit("coming to rest after the abort", self._come_to_rest)
 
     def stop(self) -> None:
-        """Bring the bench to rest now: nothing more is sent, the run ends, the queue is held."""
+        """Bring the bench to rest now: nothing more is driven, the run ends, the queue is held.
+
+        A thread of its own does it as soon as the verb under way has returned: the run may be
+        busy with its files just then, and come to its end later.
+        """
+        self._stop_asked = time.perf_counter()
         self._stop.set()
         self.queue.hold(True)
         self._worker.clear()
-        log.warning("STOP")
         if self.status.is_open:
             self._change(phase=BenchPhase.STOPPING, activity="bringing the bench to rest")
-        self._submit("bringing the bench to rest", self._come_to_rest)
+        threading.Thread(target=self._rest_now, name="stop", daemon=True).start()
+        self._submit("taking new orders after STOP", self._come_to_rest)
 
     def open_file(self, path: Path) -> None:
         """Show a run file in place of the live bench, once it is read."""
@@ -139,6 +146,16 @@ class Session:
     def show_live(self) -> None:
         """Show the live bench again."""
         self.opened = None
+
+    def settled(self, timeout: float) -> bool:
+        """Wait until the worker has nothing more to do; return whether it came to that.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait, in s.
+        """
+        return self._worker.settled(timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """End the run, bring the bench to rest and close it; return whether it is done.
@@ -278,6 +295,19 @@ class Session:
         self._stop.clear()
         self._change(phase=BenchPhase.READY, problem="", activity="")
         self._look_at_clock()
+
+    def _rest_now(self) -> None:
+        station = self.station
+        if station is None:
+            return
+        try:
+            station.rest()
+        except Exception as error:
+            log.exception("STOP: the bench could not be brought to rest; switch it off by hand")
+            self._change(phase=BenchPhase.FAILED, problem=str(error), activity="")
+            return
+        latency = max(station.rested - self._stop_asked, 0.0)
+        log.warning("STOP: the bench was at rest %.0f ms later", 1e3 * latency)
 
     def _look_at_clock(self) -> None:
         if self.station is not None:

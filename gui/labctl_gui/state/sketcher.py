@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,7 +12,13 @@ import numpy as np
 
 from labctl_gui.state.cell_events import NO_TRACE, CellTrace
 from labctl_gui.state.chip_map import ChipMap
-from labctl_gui.state.pictures import EMPTY, Picture, draw, draw_distribution
+from labctl_gui.state.pictures import (
+    EMPTY,
+    Picture,
+    columns_needed,
+    draw,
+    draw_distribution,
+)
 from labctl_gui.state.session import Session
 
 log = logging.getLogger(__name__)
@@ -105,12 +112,14 @@ class Sketcher:
 
     def _work(self) -> None:
         while not self._ended.is_set():
+            started = time.monotonic()
             try:
                 self.draw_if_changed()
             except Exception:
                 log.exception("a picture could not be drawn")
                 self._drawn = self._state()
-            self._wanted.wait(PERIOD)
+            # Drawing takes a fifth of a core at most: the bench comes first.
+            self._wanted.wait(max(PERIOD, 4 * (time.monotonic() - started)))
             self._wanted.clear()
 
     def _state(self) -> object:
@@ -138,7 +147,8 @@ class Sketcher:
             return draw(opened.procedure, opened.table, opened.columns)
         if recording is None:
             return EMPTY
-        return draw(recording.procedure, self._session.rows.table(), recording.columns)
+        rows, procedure = self._session.rows, recording.procedure
+        return draw(procedure, rows.table(columns_needed(procedure, rows.names)), recording.columns)
 
     def _distribution(self, pe: int) -> Picture:
         shown = self.shown_map

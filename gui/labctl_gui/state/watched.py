@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -42,8 +44,8 @@ class Stopped(KeyboardInterrupt):
 class WatchedStation:
     """A station like the one it wraps, that tells what it reads and obeys STOP.
 
-    Every verb but `rest`, `now` and `close` is refused once `stop` is set: a procedure may look
-    for it only between two points, and a point may be a thousand messages long.
+    Every verb that drives a line is refused once `stop` is set: a procedure may look for it only
+    between two points, and a point may be a thousand messages long.
 
     Parameters
     ----------
@@ -71,13 +73,21 @@ class WatchedStation:
         self._events = events
         self._stop = stop
         self._abort = abort
+        # One verb at a time: STOP rests the bench from a thread of its own, between two verbs.
+        self._turn = threading.RLock()
         self._driven = True
+        self._rested = 0.0
         self._last_time: float | None = None
 
     @property
     def driven(self) -> bool:
         """Whether outputs may be on: something was sent since the bench was last at rest."""
         return self._driven
+
+    @property
+    def rested(self) -> float:
+        """When the bench last came to rest from being driven, by `time.perf_counter`, in s."""
+        return self._rested
 
     @property
     def last_time(self) -> float | None:
@@ -107,7 +117,8 @@ class WatchedStation:
     @property
     def saturated(self) -> int:
         """ADC conversions that saturated since the station was opened."""
-        return self._station.saturated
+        with self._turn:
+            return self._station.saturated
 
     @property
     def ledger(self) -> LedgerSink:
@@ -120,8 +131,8 @@ class WatchedStation:
 
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances, in S, and put them on the map."""
-        self._before_driving()
-        conductances = self._station.read(cells, voltage, averages)
+        with self._driving():
+            conductances = self._station.read(cells, voltage, averages)
         index = cells.index(self.geometry)
         self._chip_map.update(index, conductances)
         self._events.read(index, conductances)
@@ -129,69 +140,72 @@ class WatchedStation:
 
     def pulse(self, cells: Cells, kind: Kind, amplitude: Value, width: Value, gate: Value) -> None:
         """Give each cell one programming pulse, and put it into the cells' history."""
-        self._before_driving()
-        self._station.pulse(cells, kind, amplitude, width, gate)
+        with self._driving():
+            self._station.pulse(cells, kind, amplitude, width, gate)
         self._events.pulsed(cells.index(self.geometry), kind, amplitude)
 
     def sweep(
         self, cell: Cells, voltages: npt.ArrayLike, *, gate: float, compliance: float
     ) -> Sweep:
         """Sweep one cell; its strongest points count as pulses in its history."""
-        self._before_driving()
-        swept = self._station.sweep(cell, voltages, gate=gate, compliance=compliance)
+        with self._driving():
+            swept = self._station.sweep(cell, voltages, gate=gate, compliance=compliance)
         index = cell.index(self.geometry)
-        for kind, extreme in (
-            (PulseKind.SET, np.max(voltages)),
-            (PulseKind.RESET, np.min(voltages)),
-        ):
-            if extreme:
-                self._events.pulsed(index, kind, abs(float(extreme)))
+        for kind, peak in ((PulseKind.SET, np.max(voltages)), (PulseKind.RESET, -np.min(voltages))):
+            if peak > 0:
+                self._events.pulsed(index, kind, float(peak))
         return swept
 
     def stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
         """Give each cell `count` equal pulses in read polarity."""
-        self._before_driving()
-        self._station.stress(cells, voltage, width, count)
+        with self._driving():
+            self._station.stress(cells, voltage, width, count)
 
     def mac(self, vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan) -> Int32Array:
         """Multiply input vectors with conductances, and sum."""
-        self._before_driving()
-        return self._station.mac(vectors, rows, plan)
+        with self._driving():
+            return self._station.mac(vectors, rows, plan)
 
     def pulse_counts(self, cells: Cells) -> UInt32Array | None:
         """Return the programming pulses each cell ever received, (n,); None without counters."""
-        self._obey()
-        return self._station.pulse_counts(cells)
+        with self._turn:
+            return self._station.pulse_counts(cells)
 
     def set_temperature(self, kelvin: float) -> None:
         """Bring the chuck to `kelvin`."""
-        self._obey()
-        self._station.set_temperature(kelvin)
+        with self._driving():
+            self._station.set_temperature(kelvin)
 
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass; on a real bench STOP and abort end the wait."""
         self._obey()
         if self.bench.seed is not None:
-            self._station.wait(seconds)
+            with self._turn:
+                self._station.wait(seconds)
             return
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._abort.is_set():
-            self._station.wait(min(left, WAIT_SLICE))
+            self._station.wait(min(left, WAIT_SLICE))  # wall time: nothing is sent
             self._obey()
 
     def now(self) -> float:
         """Return the bench time, in s."""
-        self._last_time = self._station.now()
+        with self._turn:
+            self._last_time = self._station.now()
         return self._last_time
 
     def rest(self) -> None:
-        """Put every output off, and see that it is so."""
-        self._station.rest()
-        self._driven = False
+        """Put every output off, and see that it is so; any thread may, between two verbs."""
+        with self._turn:
+            self._station.rest()
+            if self._driven:
+                self._rested = time.perf_counter()
+            self._driven = False
 
     def close(self) -> None:
         """Close every connection, without touching an output."""
-        self._station.close()
+        with self._turn:
+            self._station.close()
 
     def __enter__(self) -> Self:
         return self
@@ -207,9 +221,13 @@ class WatchedStation:
         finally:
             self.close()
 
-    def _before_driving(self) -> None:
-        self._obey()
-        self._driven = True
+    @contextmanager
+    def _driving(self) -> Iterator[None]:
+        """Take a turn on the bench, unless STOP was pressed; outputs may be on from then on."""
+        with self._turn:
+            self._obey()
+            self._driven = True
+            yield
 
     def _obey(self) -> None:
         if self._stop.is_set():

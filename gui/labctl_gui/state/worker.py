@@ -45,6 +45,8 @@ class BenchWorker:
         self._idle = idle
         self._last = last
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._open_tasks = 0
         self._thread = threading.Thread(target=self._work, name="bench", daemon=True)
         self._thread.start()
 
@@ -55,13 +57,27 @@ class BenchWorker:
 
     def submit(self, task: Task) -> None:
         """Put a task behind those that wait."""
+        self._count(1)
         self._tasks.put(task)
+
+    def settled(self, timeout: float) -> bool:
+        """Wait until every task, and every task that these submit, is done; return whether so.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait, in s.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self._open_tasks == 0, timeout)
 
     def clear(self) -> None:
         """Forget the tasks that wait and do not last; the one that is being done goes on."""
         for task in self._drain():
             if task is None or task.lasting:
                 self._tasks.put(task)
+            else:
+                self._count(-1)
 
     def end(self, timeout: float) -> bool:
         """Forget all that waits, end the thread after its present task; return whether it ended.
@@ -90,11 +106,18 @@ class BenchWorker:
             try:
                 task = self._tasks.get(timeout=POLL)
             except queue.Empty:
-                task = self._idle
+                _do(self._idle)
+                continue
             if task is None:
                 break
             _do(task)
+            self._count(-1)
         _do(self._last)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._open_tasks += change
+            self._changed.notify_all()
 
 
 def _do(task: Task) -> None:

@@ -1,0 +1,188 @@
+"""Measure the operator's window: how fast it is up, refreshes, answers and stops.
+
+Run from the root of the source tree, offscreen or under Xvfb::
+
+    QT_QPA_PLATFORM=offscreen python tests/benchmarks/operator_window.py
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PyQt6.QtCore import QSettings, Qt, QTimer
+from PyQt6.QtTest import QTest
+
+from labctl_data.cells import Geometry
+from labctl_gui import app
+from labctl_gui.screenshot import live, wait_for
+from labctl_gui.state.bench import BenchPhase
+from labctl_gui.state.chip_map import ChipMap
+from labctl_gui.state.pictures import Axis, Curve, Picture
+from labctl_gui.state.session import Session
+from labctl_gui.window import OperatorWindow
+
+UP = """
+import time; start = time.perf_counter()
+from labctl_gui import app
+application, journal = app.make_application(), app.listen()
+from PyQt6.QtCore import QSettings
+from labctl_gui.state.session import Session
+from labctl_gui.window import OperatorWindow
+session = Session()
+window = OperatorWindow(session, journal, QSettings("{folder}/up.ini", QSettings.Format.IniFormat))
+session.open_bench("sim-board")
+window.show()
+application.processEvents()
+window.grab()
+up = time.perf_counter() - start
+session.settled(60)
+print(up, time.perf_counter() - start)
+window.end()
+"""
+LONG_WRITE = {"cells": "0/:/:", "window": "2 nS", "limit": "100000"}
+
+
+def say(what: str, seconds: list[float] | float, limit: float) -> None:
+    """Print one figure beside what it should stay below."""
+    values = seconds if isinstance(seconds, list) else [seconds]
+    print(
+        f"{what:<46} median {1e3 * statistics.median(values):8.1f} ms   "
+        f"p95 {1e3 * float(np.quantile(values, 0.95)):8.1f} ms   (limit {1e3 * limit:.0f} ms)"
+    )
+
+
+def repeated(act: Callable[[], object], n: int) -> list[float]:
+    """Return the times of `n` calls, in s."""
+    taken = []
+    for _ in range(n):
+        start = time.perf_counter()
+        act()
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def measure_start(folder: str) -> None:
+    """Start fresh processes; the first one may have to compile."""
+    ups, readies = [], []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", UP.format(folder=folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        up, ready = map(float, done.stdout.split())
+        ups.append(up)
+        readies.append(ready)
+    say("window up (imports to first picture)", ups, 2.5)
+    say("bench open, at rest, catalogue loaded", readies, 5.0)
+
+
+def measure_map(window: OperatorWindow, size: int, limit: float) -> None:
+    """Redraw a whole square map, paint included."""
+    chip_map = ChipMap(Geometry(1, size, size))
+    index = np.arange(size * size)
+    rng = np.random.default_rng(1)
+
+    def refresh() -> None:
+        window.array.show_map(chip_map)
+        window.array.plot.grab()
+
+    taken = []
+    for _ in range(30):
+        chip_map.update(index, rng.uniform(2e-6, 20e-6, size * size))
+        taken += repeated(refresh, 1)
+    say(f"{size} x {size} map: copy, colours, paint", taken[2:], limit)
+
+
+def measure_picture(window: OperatorWindow) -> None:
+    """Redraw the largest picture there is: 32 curves of 20,000 points in all."""
+    x = np.linspace(0, 300, 625)
+    rng = np.random.default_rng(2)
+
+    def show() -> None:
+        curves = tuple(
+            Curve(x, rng.uniform(2e-6, 20e-6, len(x)), tone=k / 31) for k in range(32)
+        )
+        window.live.show_picture(Picture("largest", Axis("x"), Axis("y", "S"), curves))
+        window.live.plot.grab()
+
+    say("largest live picture", repeated(show, 20), 0.04)
+
+
+def measure_answers(window: OperatorWindow, session: Session) -> None:
+    """Let rows arrive as fast as the bench gives them, and see how late timers are."""
+    late: list[float] = []
+    last = [0.0]
+
+    def tick() -> None:
+        now = time.perf_counter()
+        late.append(now - last[0] - 0.010)
+        last[0] = now
+
+    session.start("WriteVerify", LONG_WRITE)
+    wait_for(lambda: session.rows.version[1] > 10_000)
+    before, start = session.rows.version[1], time.perf_counter()
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(tick)
+    last[0] = start
+    timer.start(10)
+    live(4)
+    timer.stop()
+    rate = (session.rows.version[1] - before) / (time.perf_counter() - start)
+    say(f"event latency while {rate:,.0f} rows/s arrive", late, 0.05)
+    session.stop()
+    session.settled(10)
+
+
+def measure_stop(window: OperatorWindow, session: Session) -> None:
+    """Press STOP in the middle of a run, and see when the outputs were proved off."""
+    taken = []
+    for number in range(10):
+        start = session.rows.version[0]
+        session.start("WriteVerify", LONG_WRITE)
+        wait_for(
+            lambda start=start, number=number: session.rows.version[0] > start
+            and session.rows.version[1] > 5_000 + 997 * number
+        )
+        pressed = time.perf_counter()
+        QTest.mousePress(window.header.stop_button, Qt.MouseButton.LeftButton)
+        wait_for(lambda: session.status.phase is BenchPhase.READY)
+        taken.append(session.station.rested - pressed if session.station else np.nan)
+        session.settled(10)
+    say("STOP: press to outputs read back as off", taken, 0.2)
+
+
+def main() -> None:
+    """Measure everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        measure_start(folder)
+        application = app.make_application()
+        session = Session(Path(folder))
+        settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
+        window = OperatorWindow(session, app.listen(), settings)
+        window.resize(1920, 1080)
+        window.show()
+        window._timer.stop()
+        measure_map(window, 128, 0.005)
+        measure_map(window, 1024, 0.020)
+        measure_picture(window)
+        window._timer.start()
+        session.open_bench("sim-board")
+        session.settled(60)
+        measure_answers(window, session)
+        measure_stop(window, session)
+        window.end()
+        application.processEvents()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Progress with its estimate, and the queue of runs."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from labctl_gui.state.journal import Journal
+from labctl_gui.state.progress import ProgressMeter, duration_text
+from labctl_gui.state.runs import RunQueue, RunStatus
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_quarter_done_in_ten_seconds_leaves_thirty():
+    clock = Clock()
+    meter = ProgressMeter(clock)
+    meter.start("writing", 100)
+
+    clock.now += 10
+    meter.advance(25)
+
+    assert meter.now.fraction == 0.25
+    assert meter.now.remaining == 30.0
+
+
+def test_nobody_knows_how_long_a_step_takes_before_its_first_part_is_done():
+    meter = ProgressMeter(Clock())
+
+    meter.start("writing", 100)
+
+    assert meter.now.remaining is None
+
+
+def test_the_clock_of_a_finished_step_stands():
+    clock = Clock()
+    meter = ProgressMeter(clock)
+    meter.start("writing", 2)
+    clock.now += 5
+    meter.finish()
+
+    clock.now += 1000
+
+    assert meter.now.elapsed == 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
+def test_durations_read_as_people_say_them(seconds, text):
+    assert duration_text(seconds) == text
+
+
+def test_runs_wait_in_the_order_added():
+    queue = RunQueue()
+    first, second = queue.add("IVSweep", {}), queue.add("Retention", {})
+
+    queue.change(first.number, status=RunStatus.RUNNING)
+
+    assert queue.running is not None
+    assert queue.running.number == first.number
+    assert [run.number for run in queue.waiting] == [second.number]
+
+
+def test_only_a_waiting_run_can_be_removed():
+    queue = RunQueue()
+    running, waiting = queue.add("IVSweep", {}), queue.add("Retention", {})
+    queue.change(running.number, status=RunStatus.RUNNING)
+
+    assert not queue.remove(running.number)
+    assert queue.remove(waiting.number)
+    assert [run.number for run in queue.runs] == [running.number]
+
+
+def test_what_is_typed_later_does_not_change_a_queued_run():
+    queue, typed = RunQueue(), {"levels": "8"}
+    run = queue.add("WriteVerify", typed)
+
+    typed["levels"] = "32"
+
+    assert run.values == {"levels": "8"}
+
+
+def test_a_journal_hands_out_each_line_once_with_its_traceback():
+    journal, log = Journal(), logging.getLogger("journal under test")
+    log.addHandler(journal)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.info("first")
+    seen = journal.written
+    try:
+        int("the reason")
+    except ValueError:
+        log.exception("second")
+
+    (line,) = journal.since(seen)
+
+    assert line.text == "second"
+    assert line.detail.splitlines()[-1].startswith("ValueError: invalid literal")

@@ -1,0 +1,252 @@
+"""The session: a bench and its runs, without a window."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from labctl_data.cells import Cells
+from labctl_data.run_file import open_run
+from labctl_gui.state.bench import BenchPhase, Outputs
+from labctl_gui.state.opened import open_run_file
+from labctl_gui.state.runs import RunStatus
+from labctl_gui.state.session import Session
+from labctl_gui.state.sketcher import Sketcher, Subject, View
+from labctl_gui.state.watched import Stopped
+from labctl_gui.state.worker import BenchWorker, Task
+
+SMALL_WRITE = {"cells": "0/:/:", "levels": "4", "after": ""}
+LONG_WRITE = {"cells": "0/:/:", "levels": "32", "window": "2 nS", "limit": "100000"}
+"""A window this narrow is hardly ever met: it would go on for minutes."""
+
+
+def wait_until(reached, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end, "what was waited for did not happen"
+        threading.Event().wait(0.002)
+
+
+def board_outputs(session: Session) -> tuple[str, ...]:
+    """What the board itself says is on."""
+    return session.station._station._board.outputs_on()
+
+
+def test_a_bench_is_opened_at_rest_and_says_what_it_is(session):
+    status = session.status
+
+    assert status.phase is BenchPhase.READY
+    assert status.outputs is Outputs.RESTING
+    assert status.info.identity.die == "x2y3"
+    assert session.chip_map.geometry.shape == (2, 16, 8)
+
+
+def test_a_bench_that_does_not_exist_is_a_problem_and_not_an_end(closed_session, bench, caplog):
+    closed_session.open_bench("no-such-bench")
+    assert closed_session.settled(30)
+
+    assert closed_session.status.phase is BenchPhase.FAILED
+    assert "no-such-bench" in closed_session.status.problem
+
+    closed_session.open_bench(bench)
+    assert closed_session.settled(30)
+    assert closed_session.status.phase is BenchPhase.READY
+    assert closed_session.status.problem == ""
+
+
+def test_reading_a_pe_maps_it_and_leaves_the_bench_at_rest(session):
+    session.read_pe(1)
+    assert session.settled(30)
+
+    assert (session.chip_map.pe(1) > 1e-6).all()
+    assert np.isnan(session.chip_map.pe(0)).all()
+    assert session.status.outputs is Outputs.RESTING
+    assert board_outputs(session) == ()
+
+
+def test_a_run_is_stored_and_its_rows_are_in_the_ring(session):
+    run = session.start("WriteVerify", SMALL_WRITE)
+    assert session.settled(60)
+
+    (done,) = session.queue.runs
+    stored = open_run(done.path)
+    assert done.number == run.number
+    assert done.status is RunStatus.COMPLETE
+    assert stored.status == "complete"
+    assert done.rows == stored.rows
+    table = session.rows.table()
+    assert table["conductance"].tolist() == stored.record("conductance").tolist()
+
+
+def test_runs_are_measured_one_after_another(session):
+    session.start("IVSweep", {"cells": "0/0/0"})
+    session.start("WriteVerify", SMALL_WRITE)
+    assert session.settled(60)
+
+    statuses = [run.status for run in session.queue.runs]
+
+    assert statuses == [RunStatus.COMPLETE, RunStatus.COMPLETE]
+
+
+def test_the_history_of_a_cell_is_that_of_the_run_file(session):
+    session.start("WriteVerify", SMALL_WRITE)
+    assert session.settled(60)
+    opened = open_run_file(session.queue.runs[0].path)
+
+    live = session.events.trace(int(np.ravel_multi_index((0, 3, 2), (2, 16, 8))))
+    stored = opened.trace((0, 3, 2))
+
+    assert stored.conductances.tolist() == live.conductances.tolist()
+    assert stored.pulses.tolist() == live.pulses.tolist()
+    assert opened.chip_map.pe(0)[3, 2] == session.chip_map.pe(0)[3, 2]
+
+
+def test_an_aborted_run_keeps_its_rows_and_holds_the_queue(session):
+    session.start("WriteVerify", LONG_WRITE)
+    session.start("IVSweep", {"cells": "0/0/0"})
+    wait_until(lambda: session.rows.version[1] > 2_000)
+
+    session.abort()
+    assert session.settled(30)
+
+    aborted, waiting = session.queue.runs
+    assert aborted.status is RunStatus.ABORTED
+    assert open_run(aborted.path).status == "aborted"
+    assert open_run(aborted.path).rows == aborted.rows > 2_000
+    assert waiting.status is RunStatus.WAITING
+    assert session.status.phase is BenchPhase.READY
+    assert board_outputs(session) == ()
+
+    session.go_on()
+    assert session.settled(30)
+    assert session.queue.runs[1].status is RunStatus.COMPLETE
+
+
+def test_stop_brings_a_running_bench_to_rest_within_200_ms(session):
+    session.start("WriteVerify", LONG_WRITE)
+    wait_until(lambda: session.rows.version[1] > 2_000)
+
+    pressed = time.perf_counter()
+    session.stop()
+    assert session.settled(30)
+
+    assert session.station.rested - pressed < 0.2
+    assert board_outputs(session) == ()
+    assert session.queue.runs[0].status is RunStatus.ABORTED
+    assert open_run(session.queue.runs[0].path).status == "aborted"
+
+
+def test_after_a_stop_the_bench_takes_new_orders(session):
+    session.stop()
+    assert session.settled(30)
+
+    session.read_pe(0)
+    assert session.settled(30)
+
+    assert np.isfinite(session.chip_map.pe(0)).all()
+
+
+def test_stop_before_the_bench_is_open_loses_neither_bench_nor_catalogue(closed_session, bench):
+    closed_session.open_bench(bench)
+    closed_session.stop()
+    assert closed_session.settled(30)
+
+    assert closed_session.status.phase is BenchPhase.READY
+    assert "WriteVerify" in closed_session.procedures
+
+
+def test_a_stopped_station_sends_nothing_but_comes_to_rest(session):
+    station, cell = session.station, Cells.of([0, 0, 0])
+    session._stop.set()
+
+    for verb in (
+        lambda: station.read(cell),
+        lambda: station.pulse(cell, 0, 2.0, 50e-9, 1.8),
+        lambda: station.sweep(cell, [0.1], gate=1.8, compliance=1e-4),
+        lambda: station.stress(cell, 0.2, 50e-9, 10),
+        lambda: station.wait(1.0),
+    ):
+        with pytest.raises(Stopped):
+            verb()
+    station.rest()
+
+    assert not station.driven
+    assert np.isnan(session.chip_map.pe(0)).all()
+    session._stop.clear()
+
+
+def test_a_run_that_fails_says_why_and_holds_the_queue(session, caplog):
+    session.start("WriteVerify", {"cells": "7/0/0"})  # there are two PEs
+    session.start("IVSweep", {"cells": "0/0/0"})
+    assert session.settled(30)
+
+    failed, waiting = session.queue.runs
+    assert failed.status is RunStatus.FAILED
+    assert "7" in failed.message
+    assert waiting.status is RunStatus.WAITING
+
+
+def test_closing_during_a_run_ends_it_and_the_bench_rests(closed_session, bench):
+    closed_session.open_bench(bench)
+    assert closed_session.settled(30)
+    board = closed_session.station._station._board
+    asked = []
+    close, board.close = board.close, lambda: (asked.append(board.outputs_on()), close())
+    closed_session.start("WriteVerify", LONG_WRITE)
+    wait_until(lambda: closed_session.rows.version[1] > 500)
+
+    assert closed_session.close(timeout=10)
+
+    assert asked == [()]
+    assert open_run(closed_session.queue.runs[0].path).status == "aborted"
+    assert closed_session.status.phase is BenchPhase.CLOSED
+
+
+def test_a_task_that_fails_does_not_end_the_worker(caplog):
+    told, done = [], threading.Event()
+    nothing = Task("nothing", lambda: None, told.append)
+    worker = BenchWorker(idle=nothing, last=nothing)
+
+    worker.submit(Task("dividing", lambda: 1 / 0, told.append))
+    worker.submit(Task("after it", done.set, told.append))
+
+    assert done.wait(10)
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    assert any("dividing" in r.message for r in caplog.records if r.levelno == logging.ERROR)
+    assert worker.end(10)
+
+
+def test_a_sketch_is_drawn_again_only_when_something_changed(session):
+    sketcher = Sketcher(session)
+    sketcher.close()  # drawn by hand here
+    sketcher.look_at(View(pe=0, cell=(0, 1, 2), subject=Subject.DISTRIBUTION))
+    sketcher.draw_if_changed()
+    assert not sketcher.draw_if_changed()
+
+    session.read_pe(0)
+    assert session.settled(30)
+
+    assert sketcher.draw_if_changed()
+    sketch = sketcher.sketch
+    assert len(sketch.picture.curves[0].x) == 16 * 8
+    assert sketch.trace.conductances.tolist() == [session.chip_map.pe(0)[1, 2]]
+
+
+def test_a_file_is_shown_in_place_of_the_bench_until_told_otherwise(session):
+    session.start("IVSweep", {"cells": "0/0/0"})
+    assert session.settled(30)
+    sketcher = Sketcher(session)
+    sketcher.close()
+    live_map = sketcher.shown_map
+
+    session.open_file(session.queue.runs[0].path)
+    wait_until(lambda: session.opened is not None)
+    assert sketcher.shown_map is not live_map
+    assert session.opened.procedure == "IVSweep"
+
+    session.show_live()
+    assert sketcher.shown_map is live_map
