@@ -58,6 +58,7 @@ class ProbedChip:
         self._since = clock.now()
         self._has_acted = False
         self._conflicts: list[Conflict] = []
+        self._known: dict[int, Drive] | None = None
         self.n_conflicts = 0
         """Sources that have met on one line since the bench was opened."""
 
@@ -66,6 +67,7 @@ class ProbedChip:
         self.act()
         self._since = self._clock.now()
         self._has_acted = False
+        self._known = None
 
     def act(self) -> None:
         """Let the voltages that stand act on the cells, for the time they have stood."""
@@ -104,7 +106,7 @@ class ProbedChip:
     def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
         """Bring a terminal to `level` V for `width` s, `count` times; the clock is the caller's."""
         self.before_change()
-        drives = self._drives()
+        drives = dict(self._drives())
         node = self._router.node_of(terminal)
         if node not in drives:
             return
@@ -118,18 +120,21 @@ class ProbedChip:
 
     def switched(self, rows: npt.NDArray[np.bool_]) -> None:
         """Tell that relays on the rows flagged in `rows`, shape (8,), have moved."""
-        drives = self._drives()
         hot = [
             drive.voltage
-            for node, drive in drives.items()
-            if rows[node] and abs(drive.voltage) > COLD
+            for node, drive in self._drives().items()
+            if abs(drive.voltage) > COLD and rows[node]
         ]
         if hot:
             worst = max(hot, key=abs)
             self._log.event(self._clock.now(), "matrix", f"relay switched hot, at {worst:.4g} V")
 
     def _drives(self) -> dict[int, Drive]:
+        """Return what drives each node; worked out once between two changes."""
+        if self._known is not None:
+            return self._known
         drives, conflicts = self._router.drives()
+        self._known = drives
         for conflict in conflicts:
             if conflict not in self._conflicts:
                 self.n_conflicts += 1

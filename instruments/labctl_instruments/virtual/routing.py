@@ -241,6 +241,8 @@ def _nodes_of_rows(bridges: npt.NDArray[np.bool_]) -> IntArray:
 
 def _strongest(drives: list[tuple[str, Drive]]) -> tuple[Drive, list[Conflict]]:
     """Return the drive that counts on one node, the most harmful where they fight."""
+    if len(drives) == 1:
+        return drives[0][1], []
     strong = [entry for entry in drives if not entry[1].is_weak] or drives[:1]
     strong.sort(key=lambda entry: -abs(entry[1].voltage))
     name, chosen = strong[0]

@@ -8,6 +8,7 @@ time, its averages and the source delay.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labctl_instruments.virtual.clock import Clock
@@ -145,6 +146,7 @@ class Keithley2450Persona(ScpiPersona):
         self._clock = clock
         self._noise = noise
         self._set = Settings()
+        self._drive = self._drive_of(self._set)
         self._last = Reading(0.0, 0.0, limited=False, time=0.0)
         self._buffer: list[Reading] = []
         table = CommandTable(number_format="%.6E")
@@ -160,7 +162,9 @@ class Keithley2450Persona(ScpiPersona):
 
     def drive(self) -> Drive | None:
         """Return what the output does to its node."""
-        settings = self._set
+        return self._drive
+
+    def _drive_of(self, settings: Settings) -> Drive | None:
         source = settings.sources[settings.source]
         if not settings.is_on:
             if source.off_state == "HIMP":
@@ -301,15 +305,18 @@ class Keithley2450Persona(ScpiPersona):
         table.query(":TRACe:DATA", lambda *_: [self._value(r) for r in self._buffer])
         table.ignored(":TRACe:FEED", ":TRACe:FEED:CONTrol", ":STATus:MEASurement:ENABle")
 
-    def _change(self, change: object) -> None:
+    def _change(self, change: Callable[[Settings], None]) -> None:
         """Change what the output does: what stood until now acts on the chip first."""
         self._chip.before_change()
-        change(self._set)  # type: ignore[operator]
+        change(self._set)
+        self._drive = self._drive_of(self._set)
         self._chip.after_change()
 
     def _reset(self) -> None:
         self._chip.before_change()
         self._set = Settings()
+        self._drive = self._drive_of(self._set)
+        self._chip.after_change()
         self._buffer.clear()
 
     def _check_level(self, name: str, key: str, value: float) -> None:

@@ -187,12 +187,12 @@ class ScpiEngine:
         plan = self._plans.get(message)
         if plan is None:
             plan = self._plan(message)
-        reply = b""
+        replies = []
         for steps in plan:
             answers = self._execute(steps)
             if answers:
-                reply += b";".join(answers) + b"\n"
-        return reply
+                replies.append((answers[0] if len(answers) == 1 else b";".join(answers)) + b"\n")
+        return replies[0] if len(replies) == 1 else b"".join(replies)
 
     def reset(self) -> None:
         """Do as `*RST` says."""
