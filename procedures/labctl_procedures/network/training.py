@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from labctl_instruments.station import BoolArray, FloatArray, Station
-from labctl_procedures.closed_loop import WriteSettings, write_cells
+from labctl_procedures.closed_loop import RESPONSE, Outcome, WriteResult, WriteSettings, write_cells
 from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.images import ImageSet
 from labctl_procedures.network.inference import check_chip, station_mac
@@ -30,6 +30,11 @@ from labctl_procedures.network.plan import NetworkPlan
 from labctl_procedures.network.programming import ErrorSource, read_all
 from labctl_procedures.network.progress import Progress, Silent
 from labctl_procedures.network.signal_chain import inputs_of_last
+
+STUCK = (Outcome.STUCK_LOW, Outcome.STUCK_HIGH, Outcome.KNOWN_STUCK)
+"""Ends of a write after which a cell is dead."""
+STRIKES = 3
+"""Writes in a row that end off target without having moved a cell; after them it counts as dead."""
 
 Bytes = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
@@ -41,11 +46,11 @@ class TrainSettings:
 
     fraction: float = 0.1
     """Share of the training images used, 0-1."""
-    epochs: int = 5
+    epochs: int = 3
     """Passes through them; the rate falls from one to the next, by a quarter of a cosine."""
     batch: int = 100
     """Images between two writes."""
-    rate: float = 1e-6
+    rate: float = 1.5e-6
     """Change of a pair for an input of full scale and an error of 1, summed over a batch, in S;
     of the first epoch."""
     threshold: float = 1.5e-6
@@ -55,8 +60,8 @@ class TrainSettings:
     """Share (0-1) of the float network's answer in what the layer is to answer. 0 is the paper's
     rule, labels alone; 1 keeps a layer that has little to recover from learning its training
     images by heart."""
-    write: WriteSettings = field(default=WriteSettings(window=0.25e-6))
-    """The closed loop."""
+    write: WriteSettings = field(default=WriteSettings(window=0.25e-6, limit=40, stuck_after=0))
+    """The closed loop; what it leaves undone at its limit stays asked of the pair."""
     error: ErrorSource = field(default=ErrorSource(seed=1))
     """Errors added on purpose to every write."""
     seed: int = 0
@@ -186,6 +191,7 @@ class _Learner:
         self.low, self.high = (float(g) for g in plan.cell_levels.conductance(levels))
         self.held = read_all(station, self.pairs.cells).reshape(-1, 2)
         """Conductance of the plus and the minus cell of each pair, (n, 2), in S."""
+        self.strikes = np.zeros(self.held.shape, np.int64)
         self.dead: BoolArray = np.zeros(self.held.shape, np.bool_)
         """Cells that could not be moved, (n, 2)."""
         self.asked = np.zeros(len(self.held))
@@ -223,22 +229,30 @@ class _Learner:
         weights = np.clip(self._weights(due) + self.asked[due], -span, span)
         targets = self._targets(due, weights)
         moving = ~self.dead[due] & (np.abs(targets - self.held[due]) > self.settings.write.window)
-        pair, side = due[np.nonzero(moving)[0]], np.nonzero(moving)[1]
+        cells = due[np.nonzero(moving)[0]], np.nonzero(moving)[1]
         result = write_cells(
             self.station,
-            self.pairs.cells[2 * pair + side],
+            self.pairs.cells[2 * cells[0] + cells[1]],
             self.settings.error.aims(targets[moving], self.draws),
             self.settings.write,
             should_stop=self.should_stop,
         )
-        read = np.isfinite(result.fresh)
-        self.held[pair[read], side[read]] = result.fresh[read]
-        self.dead[pair, side] = ~result.converged
+        self._note(cells, result)
         # What the write left undone stays asked, unless a dead cell would ask for it for ever.
         undone = weights - self._weights(due)
         self.asked[due] = np.where(self.dead[due].any(axis=1), 0.0, undone)
         self.writes += len(due)
         self.pulses += int(result.pulses.sum())
+
+    def _note(self, cells: tuple[IntArray, IntArray], result: WriteResult) -> None:
+        """Note what the cells (pairs and sides) hold after a write, and which are dead."""
+        before = self.held[cells]
+        now = np.where(np.isfinite(result.fresh), result.fresh, before)
+        moved = np.abs(now - before) > 2 * self.settings.write.window + RESPONSE * before
+        in_vain = (result.outcome == Outcome.PULSE_LIMIT) & ~moved
+        self.held[cells] = now
+        self.strikes[cells] = np.where(in_vain, self.strikes[cells] + 1, 0)
+        self.dead[cells] = (self.strikes[cells] >= STRIKES) | np.isin(result.outcome, STUCK)
 
     def _weights(self, due: IntArray) -> FloatArray:
         """Return the weights that the pairs `due` hold, (n,), in S."""
