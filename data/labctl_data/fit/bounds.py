@@ -32,6 +32,8 @@ FINE = (0.9, 0.3)
 """Half width of the second one: three spreads and some."""
 REACH = 2.5
 """Pulses whose mean lies further from the grid than this many spreads do not count."""
+LEAST_NOISE = 1e-12
+"""Noise of a read at the least, in S, where a bench reads without any."""
 EDGE = 0.01
 """Chance at an end of the grid, over the highest: above it the data end before the bound does."""
 LEAST_CELLS = 20
@@ -116,9 +118,9 @@ class _Near:
     def log_likelihood(self, bound: float, *, blur: float) -> FloatArray:
         """Return ln p(read | bound) of each read, the bound being known to +- `blur`, in S."""
         noise = np.hypot(self._noise, blur)
-        bound = np.minimum(bound, self._before)
-        met = ndtr((bound - self._mean) / self._spread) * _density(self._read - bound, noise)
-        missed = self._free * ndtr((self._given - bound) / self._deviation)
+        stop = np.minimum(bound, self._before)
+        met = ndtr((stop - self._mean) / self._spread) * _density(self._read - stop, noise)
+        missed = self._free * ndtr((self._given - stop) / self._deviation)
         logarithm: FloatArray = np.log(met + missed + FLOOR * self._free + 1e-300)
         return logarithm
 
@@ -136,7 +138,7 @@ def _near(
     mean = sign * (steps.before + strength * step)
     spread = np.sqrt(strength * sigma**2 + steps.doubt)
     settle = hats.read(_a(model.relaxation_sigma)) ** 2 * steps.settling
-    noise = np.sqrt(steps.noise + settle)
+    noise = np.sqrt(steps.noise + settle) + LEAST_NOISE
     near = mean - REACH * spread < np.max(sign * grid)
     place = (sign * steps.after[near], mean[near], sign * steps.before[near])
     return _Near(steps.cell[near], place, (spread[near], noise[near]))

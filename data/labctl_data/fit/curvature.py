@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labctl_data.fit.observations import Sweeps
+from labctl_data.fit.observations import IntArray, Sweeps
 from labctl_data.model import FloatArray
 
 QUIET = 0.6
@@ -61,7 +61,7 @@ def fit_curvature(sweeps: Sweeps) -> Curvature | None:
     return Curvature(b, error, variance**0.5, len(voltage))
 
 
-def _quiet_points(sweeps: Sweeps) -> tuple[np.ndarray, FloatArray, FloatArray]:  # type: ignore[type-arg]
+def _quiet_points(sweeps: Sweeps) -> tuple[IntArray, FloatArray, FloatArray]:
     """Return quarter, voltage and current of the points that are small, free and not zero."""
     size = np.abs(sweeps.voltage)
     order = np.lexsort((sweeps.step, sweeps.loop))

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from labctl_data.cells import Geometry
 from labctl_data.chip_file import FittedModel
 from labctl_data.errors import FitError
 from labctl_data.fit.bounds import Bound, fit_bound
 from labctl_data.fit.curvature import fit_curvature
+from labctl_data.fit.evidence import Evidence, gather
 from labctl_data.fit.hats import centres
-from labctl_data.fit.observations import (
-    FIRST,
-    VERIFY,
-    Looks,
-    Writes,
-    geometry_of,
-    looks_of_watch,
-    looks_of_writes,
-    sweeps_of,
-    writes_of,
-)
+from labctl_data.fit.observations import FIRST, VERIFY, sweeps_of
 from labctl_data.fit.pairs import Pairs, ends_of, pairs_of_looks, pairs_of_rereads
 from labctl_data.fit.relaxation import (
     LEAST_SERIES,
@@ -37,7 +25,6 @@ from labctl_data.fit.relaxation import (
     tail_of,
 )
 from labctl_data.fit.result import Estimates, FitResult
-from labctl_data.fit.stuck import find_stuck
 from labctl_data.fit.tables import (
     Rates,
     StepTables,
@@ -59,28 +46,6 @@ SHARP = 0.1
 """A bound whose relative error exceeds this is not told."""
 LEAST_VECTORS = 10
 """Sums below which the error of MACs is not noted."""
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the runs say, in tables."""
-
-    geometry: Geometry
-    """The chip."""
-    writes: Writes
-    """Closed-loop writes of cells that obey, with the reference pulses alone."""
-    looks: Looks
-    """Reads of cells left alone after a write."""
-    stuck: npt.NDArray[np.int8]
-    """StuckClass of each cell."""
-    sources: dict[str, str]
-    """File names of the runs, by procedure."""
-    left_out: int
-    """Traces left out because their pulses were of another shape."""
-
-    def named(self, *procedures: str) -> str:
-        """Return the file names of the runs of these procedures."""
-        return ", ".join(self.sources[p] for p in procedures if p in self.sources)
 
 
 def fit(
@@ -114,7 +79,7 @@ def fit(
     model = preset(prior) if isinstance(prior, str) else prior
     source = f"preset {prior}" if isinstance(prior, str) else "the model given as prior"
     estimates = Estimates(model, source)
-    evidence = _gather(opened, model)
+    evidence = gather(opened, model)
     quality: dict[str, Any] = {"runs": [str(run.path) for run in opened]}
     if evidence.writes.n_traces:
         _tell_pulses(estimates, evidence)
@@ -129,48 +94,6 @@ def fit(
     quality["identifiable"] = [p.name for p in parameters if p.identifiable]
     fitted = FittedModel(estimates.model, parameters, quality)
     return FitResult(fitted, evidence.stuck, details)
-
-
-def _gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
-    geometry = geometry_of(runs)
-    sources: dict[str, list[str]] = {}
-    writes, looks = [], []
-    for run in runs:
-        name = run.procedure
-        sources.setdefault(name, []).append(run.path.name)
-        if name == "WriteVerify":
-            writes.append(writes_of(run, geometry))
-            looks.append(looks_of_writes(run, geometry, writes[-1]))
-        elif name in ("Retention", "ReadDisturb"):
-            looks.append(looks_of_watch(run, geometry))
-    joined = Writes.joined(writes)
-    stuck = find_stuck(joined, geometry, model)
-    obeying = stuck.ravel() == 0
-    joined = joined.keep(obeying[joined.cell])
-    usual = _usual_traces(joined)
-    watched = Looks.joined(looks)
-    return Evidence(
-        geometry,
-        joined.keep(usual[joined.trace]) if joined.n_traces else joined,
-        watched.keep(obeying[watched.cell]),
-        stuck,
-        {name: ", ".join(files) for name, files in sources.items()},
-        int(np.sum(~usual)),
-    )
-
-
-def _usual_traces(writes: Writes) -> npt.NDArray[np.bool_]:
-    """Return which traces had pulses of the most common SET and RESET shapes alone."""
-    usual = np.ones(writes.n_traces, bool)
-    for kind in PulseKind:
-        rows = np.flatnonzero((writes.stage == VERIFY) & (writes.kind == kind))
-        if len(rows) and np.any(np.ptp(writes.shape[rows], axis=0) > 0):
-            _, which, count = np.unique(
-                writes.shape[rows], axis=0, return_inverse=True, return_counts=True
-            )
-            odd = rows[which.ravel() != int(np.argmax(count))]
-            usual[writes.trace[odd]] = False
-    return usual
 
 
 def _tell_pulses(estimates: Estimates, evidence: Evidence) -> None:
@@ -291,6 +214,8 @@ def _tell_relaxation(
             "pairs": len(pairs.cell),
             "drift_shape": drift.shape,
             "sigma_shape": noise.shape,
+            "two_state": noise.two_state,
+            "two_state_error": noise.two_state_error,
             "tail_nu": tail_of(ends.keep(ends.decades > LONG), estimates.model),
         }
 

@@ -42,15 +42,15 @@ class Hats:
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Return sum_i h_k(g_i) values_i for each entry k, shape (TABLE_BINS,)."""
-        first = np.bincount(self.left, values * (1 - self.share), TABLE_BINS)
-        return first + np.bincount(self.left + 1, values * self.share, TABLE_BINS)
+        sums: FloatArray = _summed(self.left, values * (1 - self.share))
+        return sums + _summed(self.left + 1, values * self.share)
 
     def gram(self, weights: FloatArray) -> FloatArray:
         """Return sum_i w_i h_k(g_i) h_l(g_i), shape (TABLE_BINS, TABLE_BINS)."""
         near, far = 1 - self.share, self.share
-        diagonal = np.bincount(self.left, weights * near**2, TABLE_BINS)
-        diagonal += np.bincount(self.left + 1, weights * far**2, TABLE_BINS)
-        beside = np.bincount(self.left, weights * near * far, TABLE_BINS)[:-1]
+        diagonal = _summed(self.left, weights * near**2)
+        diagonal += _summed(self.left + 1, weights * far**2)
+        beside = _summed(self.left, weights * near * far)[:-1]
         return np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
 
 
@@ -58,3 +58,7 @@ def centres(window: tuple[float, float]) -> FloatArray:
     """Return the bin centres of a table over `window`, in S, shape (TABLE_BINS,)."""
     low, high = window
     return low + (np.arange(TABLE_BINS) + 0.5) * (high - low) / TABLE_BINS
+
+
+def _summed(entry: npt.NDArray[np.int64], values: FloatArray) -> FloatArray:
+    return np.bincount(entry, values, TABLE_BINS).astype(np.float64)

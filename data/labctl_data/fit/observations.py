@@ -21,6 +21,10 @@ FIRST, VERIFY, FRESH, MAP = range(4)
 """Stages of a row of WriteVerify: found, verified after a pulse, judged afresh, mapped later."""
 
 
+HIGHEST_READ = 0.5
+"""Pulses of up to this amplitude read, in V; stress is of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Writes:
     """Rows of closed-loop writes, grouped by trace: one write of one cell, in order of time."""
@@ -182,10 +186,14 @@ def looks_of_writes(run: Run, geometry: Geometry, writes: Writes) -> Looks:
 
 
 def looks_of_watch(run: Run, geometry: Geometry) -> Looks:
-    """Return the looks of a run of Retention or ReadDisturb at cells that it wrote itself."""
+    """Return the looks of a run of Retention or ReadDisturb at cells that it pulsed itself.
+
+    A cell that was found at its target got no pulse: what it does since is not relaxation from
+    this write. The ledger tells.
+    """
     rows = _records(run, ("target", "elapsed", "reads"))
     cell = _cells(run, rows, geometry)
-    written = np.isfinite(rows["target"])
+    written = np.isfinite(rows["target"]) & _pulsed(run, geometry)[cell]
     return _looks(rows, cell, rows["elapsed"], rows["reads"].astype(np.float64), written)
 
 
@@ -222,6 +230,16 @@ def _cells(run: Run, rows: Records, geometry: Geometry) -> IntArray:
         return Cells.of(addresses).index(geometry)
     except CellsError as error:
         raise FitError(f"{run.path}: {error}") from error
+
+
+def _pulsed(run: Run, geometry: Geometry) -> npt.NDArray[np.bool_]:
+    """Return which cells got a programming pulse in a run, by its ledger, shape (n_cells,)."""
+    ledger = run.ledger
+    strong = ledger["amplitude"] > HIGHEST_READ
+    addresses = np.stack([ledger[name][strong] for name in ("pe", "row", "column")], axis=-1)
+    pulsed = np.zeros(geometry.n_cells, bool)
+    pulsed[Cells.of(addresses).index(geometry)] = True
+    return pulsed
 
 
 def _writes(rows: Records, cell: IntArray) -> Writes:

@@ -33,6 +33,8 @@ class Pairs:
     """Variance of the change that one unit of squared read noise makes, in S^2."""
     disturb: FloatArray
     """Growth of log10(1 + N/N0) between them."""
+    telegraph: FloatArray
+    """Variance of the change, in S^2, that two-state noise of unit relative variance makes."""
 
     @staticmethod
     def joined(parts: list[Pairs]) -> Pairs:
@@ -80,11 +82,19 @@ def pairs_of_looks(looks: Looks, model: SoftBoundModel) -> Pairs:
         a = (starts[:, None] + first).ravel()
         b = (starts[:, None] + second).ravel()
         reading = level[a] ** 2 * (1 / looks.averages[a] + 1 / looks.averages[b])
-        change = looks.conductance[b] - looks.conductance[a]
         walk = walk_variance(l_at[a], l_at[b])
+        gap = np.abs(looks.elapsed[b] - looks.elapsed[a])
+        telegraph = _telegraph(level[a], gap, model)
         parts.append(
             Pairs(
-                looks.cell[a], level[a], change, l_at[b] - l_at[a], walk, reading, u_at[b] - u_at[a]
+                looks.cell[a],
+                level[a],
+                looks.conductance[b] - looks.conductance[a],
+                l_at[b] - l_at[a],
+                walk,
+                reading,
+                u_at[b] - u_at[a],
+                telegraph,
             )
         )
     return Pairs.joined(parts) if parts else _no_pairs()
@@ -103,6 +113,7 @@ def pairs_of_rereads(rereads: Rereads, model: SoftBoundModel) -> Pairs:
         walk_variance(first, second),
         reading,
         np.zeros(len(first)),
+        _telegraph(rereads.expected, rereads.since_verify, model),
     )
 
 
@@ -112,6 +123,12 @@ def ends_of(looks: Looks, model: SoftBoundModel) -> Pairs:
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
     ends = np.stack([first, last], axis=-1).ravel().astype(np.int64)
     return pairs_of_looks(_rows(looks, ends[np.repeat(first != last, 2)]), model)
+
+
+def _telegraph(level: FloatArray, gap: FloatArray, model: SoftBoundModel) -> FloatArray:
+    """Return 2 g^2 times the chance that a two-state cell chose anew within the gap, in S^2."""
+    anew: FloatArray = 2 * level**2 * np.minimum(gap / model.rtn_time, 1.0)
+    return anew
 
 
 def _level(looks: Looks) -> FloatArray:
@@ -132,4 +149,4 @@ def _rows(looks: Looks, rows: IntArray) -> Looks:
 
 def _no_pairs() -> Pairs:
     nothing = np.empty(0)
-    return Pairs(np.empty(0, np.int64), *(nothing for _ in range(6)))
+    return Pairs(np.empty(0, np.int64), *(nothing for _ in range(7)))

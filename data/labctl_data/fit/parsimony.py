@@ -19,6 +19,8 @@ from labctl_data.model import TABLE_BINS, FloatArray
 
 BLOCKS = 32
 """Parts into which the cells are dealt."""
+FURTHER = 2
+"""Unknowns beside the table."""
 SHAPES = ("constant", "line", "parabola")
 """Shapes tried, simplest first."""
 TOLERANCE = 2.0
@@ -48,7 +50,7 @@ class Equations:
         ----------
         terms : sequence of (place, factor)
             Unknown and factor of each datum, shape (n_data,) both; places below `TABLE_BINS` are
-            entries of a table, and one more unknown may follow.
+            entries of a table, and `FURTHER` more unknowns may follow.
         target, weight : ndarray of shape (n_data,)
             Data, and one over their variance.
         cell : ndarray of shape (n_data,)
@@ -56,7 +58,7 @@ class Equations:
         """
         # Neighbouring cells stand in one message; a block takes every BLOCKS-th of them.
         block = np.unique(cell, return_inverse=True)[1] % BLOCKS
-        n = TABLE_BINS + 1
+        n = TABLE_BINS + FURTHER
         gram, score = np.zeros(BLOCKS * n * n), np.zeros(BLOCKS * n)
         for place, factor in terms:
             row = block * n + place

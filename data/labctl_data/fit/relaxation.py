@@ -3,7 +3,8 @@
 After the last pulse g(t) = g_p + m l + s W(l), l = log10(1 + t/t0). Between two looks the change
 has mean m (l2 - l1) and variance s^2 V + read noise, where V = Var[W(l2) - W(l1)] follows from the
 walk of the model. Means come from the first and the last look of each series; squared residuals of
-all pairs of looks are linear in s^2 (a table) and in the square of the read noise, and give both.
+all pairs of looks are linear in s^2 (a table) and in the squares of read noise and of two-state
+noise, and give all three.
 """
 
 from __future__ import annotations
@@ -48,13 +49,17 @@ class Noise:
     """Standard deviation of one conversion over g."""
     read_noise_error: float
     """Its standard error."""
+    two_state: float
+    """Relative standard deviation that two-state noise adds, over all cells; 0 if unseen."""
+    two_state_error: float
+    """Its standard error."""
 
 
 def fit_drift(ends: Pairs, model: SoftBoundModel) -> Drift:
     """Fit the mean relaxation a decade from the ends of series, read disturb taken off."""
     hats = _hats(ends, model)
-    known = np.append(hats.sums(np.asarray(ends.decades > LONG, np.float64)) >= LEAST_SERIES, False)
-    prior = np.append(model.relaxation_drift, 0.0)
+    told = hats.sums(np.asarray(ends.decades > LONG, np.float64)) >= LEAST_SERIES
+    known, prior = np.append(told, [False, False]), np.append(model.relaxation_drift, [0.0, 0.0])
     terms = (
         (hats.left, (1 - hats.share) * ends.decades),
         (hats.left + 1, hats.share * ends.decades),
@@ -73,18 +78,24 @@ def fit_noise(pairs: Pairs, model: SoftBoundModel) -> Noise:
     drift = hats.read(np.asarray(model.relaxation_drift)) * pairs.decades
     square = (pairs.change - drift - model.disturb_drift * pairs.disturb) ** 2
     far = hats.sums(np.asarray(pairs.walk > LONG / 2, np.float64)) >= LEAST_SERIES
-    known, prior = np.append(far, True), np.append(model.relaxation_sigma, model.read_noise) ** 2
+    known = np.append(far, [True, True])
+    prior = np.append(model.relaxation_sigma, [model.read_noise, 0.0]) ** 2
     terms = (
         (hats.left, (1 - hats.share) * pairs.walk),
         (hats.left + 1, hats.share * pairs.walk),
         (np.full(len(square), TABLE_BINS), pairs.reading),
+        (np.full(len(square), TABLE_BINS + 1), pairs.telegraph),
     )
-    expected = variance_of(pairs, model)
-    found = solve(Equations.of(terms, square, expected**-2.0, pairs.cell), known, prior)
+    equations = Equations.of(terms, square, variance_of(pairs, model) ** -2.0, pairs.cell)
+    found = solve(equations, known, prior)
+    if found.value[-1] <= found.error[-1]:  # two-state noise is not seen: it must not be less
+        known[-1] = False
+        found = solve(equations, known, prior)
     root = np.sqrt(np.maximum(found.value, 0.0))
     error = jackknife(np.sqrt(np.maximum(found.left_out, 0.0)))
     error = np.where(known, error, np.nan)
-    return Noise(_table(root, error, known), found.shape, float(root[-1]), float(error[-1]))
+    told = [float(x) for pair in zip(root[-2:], error[-2:], strict=True) for x in pair]
+    return Noise(_table(root, error, known), found.shape, *told)
 
 
 def fit_disturb(ends: Pairs, model: SoftBoundModel) -> tuple[float, float]:

@@ -120,6 +120,7 @@ def fit_tables(sample: Sample, kind: PulseKind, prior: SoftBoundModel, rates: Ra
     is_set = kind == PulseKind.SET
     step = np.asarray(prior.set_step if is_set else prior.reset_step)
     sigma = np.asarray(prior.set_sigma if is_set else prior.reset_sigma)
+    step_error = sigma_error = np.full(TABLE_BINS, np.nan)
     for _ in range(2):
         step, step_error = _fit_mean(sample, rates, (step, sigma), known)
         step = np.maximum(step, 0.0) if is_set else np.minimum(step, 0.0)
@@ -230,5 +231,6 @@ def _spread_over_cells(likelihood: FloatArray) -> tuple[float, float]:
 
 
 def _normal(x: FloatArray, sigma: float) -> FloatArray:
-    weights: FloatArray = np.exp(-0.5 * (x / sigma) ** 2)
-    return weights / weights.sum()
+    density = np.exp(-0.5 * (x / sigma) ** 2)
+    weights: FloatArray = density / density.sum()
+    return weights

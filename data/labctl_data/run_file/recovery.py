@@ -13,11 +13,11 @@ from labctl_data.errors import RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS
 from labctl_data.run_file import layout
 from labctl_data.run_file.attributes import modify_text, read_attributes, stamp
+from labctl_data.run_file.building import LIBVER, build
 from labctl_data.run_file.layout import MapSpec, RunStatus
 from labctl_data.run_file.lock import WriterLock
 from labctl_data.run_file.reader import Run, open_run
 from labctl_data.run_file.tables import extend
-from labctl_data.run_file.writer import LIBVER, build
 from labctl_data.untrusted import open_untrusted
 
 COPY_ROWS = 2**18

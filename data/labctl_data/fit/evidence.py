@@ -1,0 +1,89 @@
+"""Gather what runs of one chip say, less the cells that do not obey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl_data.cells import Geometry
+from labctl_data.fit.observations import (
+    VERIFY,
+    Looks,
+    Writes,
+    geometry_of,
+    looks_of_watch,
+    looks_of_writes,
+    writes_of,
+)
+from labctl_data.fit.stuck import find_stuck
+from labctl_data.model import SoftBoundModel
+from labctl_data.pulse import PulseKind
+from labctl_data.run_file.reader import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the runs say, in tables."""
+
+    geometry: Geometry
+    """The chip."""
+    writes: Writes
+    """Closed-loop writes of cells that obey, with the reference pulses alone."""
+    looks: Looks
+    """Reads of cells left alone after a write."""
+    stuck: npt.NDArray[np.int8]
+    """StuckClass of each cell."""
+    sources: dict[str, str]
+    """File names of the runs, by procedure."""
+    left_out: int
+    """Traces left out because their pulses were of another shape."""
+
+    def named(self, *procedures: str) -> str:
+        """Return the file names of the runs of these procedures."""
+        return ", ".join(self.sources[p] for p in procedures if p in self.sources)
+
+
+def gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
+    """Read what the runs say; find the stuck cells and leave them aside."""
+    geometry = geometry_of(runs)
+    sources: dict[str, list[str]] = {}
+    writes, looks = [], []
+    for run in runs:
+        name = run.procedure
+        sources.setdefault(name, []).append(run.path.name)
+        if name == "WriteVerify":
+            writes.append(writes_of(run, geometry))
+            looks.append(looks_of_writes(run, geometry, writes[-1]))
+        elif name in ("Retention", "ReadDisturb"):
+            looks.append(looks_of_watch(run, geometry))
+    joined = Writes.joined(writes)
+    stuck = find_stuck(joined, geometry, model)
+    obeying = stuck.ravel() == 0
+    joined = joined.keep(obeying[joined.cell])
+    usual = _usual_traces(joined)
+    watched = Looks.joined(looks)
+    return Evidence(
+        geometry,
+        joined.keep(usual[joined.trace]) if joined.n_traces else joined,
+        watched.keep(obeying[watched.cell]),
+        stuck,
+        {name: ", ".join(files) for name, files in sources.items()},
+        int(np.sum(~usual)),
+    )
+
+
+def _usual_traces(writes: Writes) -> npt.NDArray[np.bool_]:
+    """Return which traces had pulses of the most common SET and RESET shapes alone."""
+    usual = np.ones(writes.n_traces, bool)
+    for kind in PulseKind:
+        rows = np.flatnonzero((writes.stage == VERIFY) & (writes.kind == kind))
+        if len(rows) and np.any(np.ptp(writes.shape[rows], axis=0) > 0):
+            _, which, count = np.unique(
+                writes.shape[rows], axis=0, return_inverse=True, return_counts=True
+            )
+            odd = rows[which.ravel() != int(np.argmax(count))]
+            usual[writes.trace[odd]] = False
+    return usual
