@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-KEPT_ENTRIES = 200_000
+KEPT_ENTRIES = 50_000
 """Exchanges that are kept in memory unless the log is told otherwise."""
 LONGEST_MESSAGE = 256
 """Bytes of a message that are kept whole; of a longer one the first of them."""

@@ -59,6 +59,7 @@ class ProbedChip:
         self._has_acted = False
         self._conflicts: list[Conflict] = []
         self._known: dict[int, Drive] | None = None
+        self._known_arrays: list[tuple[int, ArrayLines]] | None = None
         self.n_conflicts = 0
         """Sources that have met on one line since the bench was opened."""
 
@@ -67,7 +68,7 @@ class ProbedChip:
         self.act()
         self._since = self._clock.now()
         self._has_acted = False
-        self._known = None
+        self._known = self._known_arrays = None
 
     def act(self) -> None:
         """Let the voltages that stand act on the cells, for the time they have stood."""
@@ -75,7 +76,9 @@ class ProbedChip:
         if self._has_acted or width <= 0.0:
             return
         self._has_acted = True
-        for pe, lines in self._arrays(self._drives()):
+        if not any(abs(drive.voltage) > HARMLESS for drive in self._drives().values()):
+            return
+        for pe, lines in self._standing_arrays():
             if _is_harmful(lines):
                 self._hold(pe, lines, width=width, averages=0)
 
@@ -93,7 +96,7 @@ class ProbedChip:
         node = self._router.node_of(terminal)
         asked = drives[node].voltage if node in drives else 0.0
         current, voltage, limited = 0.0, asked, False
-        for pe, lines in self._arrays(drives):
+        for pe, lines in self._standing_arrays():
             found = self._hold(pe, lines, width=0.0, averages=averages)
             bit, source = lines.bit_node == node, lines.source_node == node
             current += float(found.bit_lines[bit].sum() + found.source_lines[source].sum())
@@ -141,6 +144,12 @@ class ProbedChip:
                 self._log.event(self._clock.now(), "chip", f"two sources on one line: {conflict}")
         self._conflicts = conflicts
         return drives
+
+    def _standing_arrays(self) -> list[tuple[int, ArrayLines]]:
+        """Return the arrays of which a word line is on, as they stand between two changes."""
+        if self._known_arrays is None:
+            self._known_arrays = list(self._arrays(self._drives()))
+        return self._known_arrays
 
     def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
         """Yield the arrays of which a word line is on."""
