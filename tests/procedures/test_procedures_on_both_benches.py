@@ -7,6 +7,7 @@ import pytest
 
 from labctl.engine import run
 from labctl_data.run_file import Run, open_run
+from labctl_data.statistics import two_sample_test
 from labctl_instruments import open_bench
 from labctl_procedures import catalogue
 
@@ -99,3 +100,13 @@ def test_measured_sums_are_what_the_conductances_give(bench: str, tmp_path: Path
     # 8 bits a slot: half a step in each of 8 slots and 2 lines is at most 255 of 65,025.
     assert np.abs(records["reference"] - records["expected"]).max() <= 256
     assert np.abs(records["measured"] - records["expected"]).max() < 0.05 * span
+
+
+def test_cells_need_as_many_pulses_on_the_smu_bench_as_on_the_board(tmp_path: Path) -> None:
+    values = {"cells": "0/0:4/:", "levels": 4, "g_min": "8uS", "window": "0.4uS", "after": ""}
+    board = measured("sim-board", "WriteVerify", tmp_path / "board.h5", **values)
+    smu = measured("sim-smu", "WriteVerify", tmp_path / "smu.h5", **values)
+
+    pulses = [stored.record("pulses")[stored.record("stage") == 2] for stored in (board, smu)]
+    # 64 cells a bench; 512 cells in tests/benchmarks/write_verify.py
+    assert two_sample_test(*pulses).agrees(level=0.01)
