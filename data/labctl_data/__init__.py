@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labctl_data.chip_file import ChipFile, read_chip, write_chip
-    from labctl_data.fit import FitResult, fit
+    from labctl_data.fit import FitResult
     from labctl_data.ledger import Ledger
     from labctl_data.run_file import Column, MapSpec, Run, RunWriter, open_run, recover, validate
 
 _ROOMS = {
     "labctl_data.chip_file": ("ChipFile", "read_chip", "write_chip"),
-    "labctl_data.fit": ("FitResult", "fit"),
+    "labctl_data.fit": ("FitResult",),
     "labctl_data.ledger": ("Ledger",),
     "labctl_data.run_file": (
         "Column",
@@ -35,7 +35,6 @@ __all__ = [
     "MapSpec",
     "Run",
     "RunWriter",
-    "fit",
     "open_run",
     "read_chip",
     "recover",
