@@ -312,11 +312,22 @@ def test_a_bench_that_does_not_answer_is_named_in_the_window(window, qtbot):
     window.bench.bench_box.setCurrentText("no-such-bench")
     click(qtbot, window.bench.open_button)
 
-    qtbot.waitUntil(lambda: "no-such-bench" in window.bench.problem.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "no-such-bench" in window.header.trouble.text(), timeout=PATIENCE)
 
-    assert "no-such-bench" in window.header.trouble.text()
-    assert window.header.phase.text() == "Failed"
+    assert "no-such-bench" in window.bench.problem.text()
+    assert window.header.phase.text() == "Ready"  # the bench before is still there
+    assert window.bench.values["Die"].text() == "x2y3"
+
+
+def test_without_a_bench_nothing_can_be_started(closed_session, make_window, qtbot):
+    window = make_window(closed_session)
+    qtbot.waitUntil(lambda: window.run.form_view.form is not None, timeout=PATIENCE)
+
+    closed_session.open_bench("no-such-bench")
+
+    qtbot.waitUntil(lambda: window.header.phase.text() == "Failed", timeout=PATIENCE)
     assert not window.run.start_button.isEnabled()
+    assert not window.array.read_button.isEnabled()
 
 
 def test_the_layout_comes_back_when_the_window_is_opened_again(

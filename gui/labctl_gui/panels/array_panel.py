@@ -119,6 +119,7 @@ class ArrayPanel(QWidget):
 
     def _make_controls(self) -> None:
         self.pe_box = QComboBox()
+        self.pe_box.setMinimumWidth(64)
         self.pe_box.setToolTip("Processing element (array) that is shown")
         self.pe_box.currentIndexChanged.connect(self._pe_picked)
         self.read_button = QPushButton("Read PE")
@@ -181,6 +182,7 @@ class ArrayPanel(QWidget):
         for axis, name, size in zip(("bottom", "left"), names, (wide, high), strict=True):
             self._item.setLabel(axis, name)
             self._item.getAxis(axis).setTicks([_ticks(size)])
+            self._item.getAxis(axis).setStyle(hideOverlappingLabels=False)
         self._image.setImage(np.full((high, wide), np.nan), autoLevels=False)
         self._image.setRect(-0.5, -0.5, wide, high)
         self._box.setLimits(xMin=-0.5, xMax=wide - 0.5, yMin=-0.5, yMax=high - 0.5)

@@ -8,10 +8,12 @@ from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from labctl_data.pulse import PulseKind
 from labctl_gui import theme
-from labctl_gui.panels.words import OneLine, conductance_text, faint
+from labctl_gui.panels.plot_view import label_axis
+from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.cell_events import READ, CellTrace
-from labctl_gui.state.pictures import WINDOW
+from labctl_gui.state.pictures import WINDOW, Axis
 
+PULSES, READS = Axis("Pulses"), Axis("Reads")
 MOST = 2_000
 """Entries of a trace that are drawn at most; the last ones are."""
 
@@ -28,9 +30,8 @@ class CellPanel(QWidget):
         self._item = self.plot.getPlotItem()
         self._item.showGrid(x=True, y=True, alpha=0.18)
         self._item.setMenuEnabled(False)
-        self._item.getAxis("bottom").enableAutoSIPrefix(False)
-        self._item.setLabel("bottom", "Pulses")
-        self._item.setLabel("left", "Conductance", units="S")
+        label_axis(self._item.getAxis("bottom"), PULSES)
+        label_axis(self._item.getAxis("left"), Axis("Conductance", "S"))
         self._line = pg.PlotDataItem()
         self._dots = {kind: pg.PlotDataItem() for kind in (READ, *PulseKind)}
         for item in (self._line, *self._dots.values()):
@@ -52,9 +53,9 @@ class CellPanel(QWidget):
         conductances, kinds = trace.conductances[-MOST:], trace.last_kind[-MOST:]
         if len(pulses) and pulses[-1] == pulses[0]:
             pulses = np.arange(len(pulses), dtype=np.float64)
-            self._item.setLabel("bottom", "Reads")
+            label_axis(self._item.getAxis("bottom"), READS)
         else:
-            self._item.setLabel("bottom", "Pulses")
+            label_axis(self._item.getAxis("bottom"), PULSES)
         self._show_range(conductances)
         self._line.setData(pulses, conductances, pen=pg.mkPen(self._colours.faint, width=1))
         for kind, item in self._dots.items():
@@ -102,4 +103,4 @@ def _title(cell: tuple[int, int, int] | None, trace: CellTrace) -> str:
         return f"{place}: not read yet"
     pulses = int(trace.pulses[-1])
     counted = f"{pulses} pulse{'' if pulses == 1 else 's'}"
-    return f"{place}: {conductance_text(float(trace.conductances[-1]))}, {counted}"
+    return f"{place}: {1e6 * trace.conductances[-1]:.3f} µS, {counted}"

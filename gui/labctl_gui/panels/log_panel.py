@@ -42,8 +42,10 @@ class LogPanel(QPlainTextEdit):
         return fresh
 
     def wear(self, colours: theme.Colours) -> None:
-        """Take on the colours of the application."""
+        """Take on the colours of the application, the old lines too."""
         self._colours = colours
+        self.clear()
+        self._seen = 0
 
     def _markup(self, line: Line) -> str:
         clock = datetime.fromtimestamp(line.created).astimezone().strftime("%H:%M:%S")

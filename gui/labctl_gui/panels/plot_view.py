@@ -6,12 +6,19 @@ import pyqtgraph as pg
 from PyQt6.QtGui import QColor
 
 from labctl_gui import theme
-from labctl_gui.state.pictures import Curve, Picture, Style
+from labctl_gui.state.pictures import Axis, Curve, Picture, Style
 
 SMOOTH = 400
 """Points of a curve up to which its edges are smoothed; beyond, speed matters more."""
 DOT_SIZE = 4
 """Diameter of a dot, in px."""
+
+
+def label_axis(item: pg.AxisItem, axis: Axis) -> None:
+    """Label an axis; prefixes (µ, k) where there is a unit to carry them, and no decades."""
+    prefixed = bool(axis.unit) and not axis.logarithmic
+    item.setSIPrefixEnableRanges(None if prefixed else ())
+    item.setLabel(axis.label, units=axis.unit or None)
 
 
 class PlotView(pg.PlotWidget):
@@ -52,8 +59,7 @@ class PlotView(pg.PlotWidget):
 
     def _set_axes(self, picture: Picture) -> None:
         for name, axis in (("bottom", picture.x), ("left", picture.y)):
-            self._item.setLabel(name, axis.label, units=axis.unit or None)
-            self._item.getAxis(name).enableAutoSIPrefix(bool(axis.unit) and not axis.logarithmic)
+            label_axis(self._item.getAxis(name), axis)
         logarithmic = (picture.x.logarithmic, picture.y.logarithmic)
         if logarithmic != self._logarithmic:
             self._item.setLogMode(*logarithmic)

@@ -60,6 +60,7 @@ class RunPanel(QWidget):
         """Show what has changed in the session."""
         if self._session.procedures and not self.procedure_box.count():
             self.procedure_box.addItems(self._session.procedures)
+            self.procedure_box.setCurrentIndex(0)
         if self._session.station is not self._station:
             self._station = self._session.station
             self._judge_by_bench()

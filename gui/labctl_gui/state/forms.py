@@ -124,7 +124,7 @@ class ProcedureForm:
             if self._station is not None and self._takes_cells(info.name):
                 Cells.from_text(text, self._station.geometry)
         except LabctlError as error:
-            return shortened(str(error), self.procedure, f"'{info.name}'")
+            return shortened(str(error), self.procedure, f"'{info.name}'", f"{info.name} '")
         return ""
 
     def _takes_cells(self, name: str) -> bool:

@@ -182,8 +182,9 @@ class Session:
         self.procedures = catalogue.names()
 
     def _open_station(self, bench: str, seed: int | None, chip: Path | None) -> None:
-        from labctl_instruments import open_bench
+        from labctl_instruments import load_bench, open_bench
 
+        load_bench(bench)  # a file that is wrong is refused while the bench before is still open
         self._close_station()
         station = open_bench(bench, seed=seed, chip=chip)
         self.chip_map = ChipMap(station.geometry)
@@ -196,7 +197,11 @@ class Session:
         self._look_at_clock()
 
     def _opening_failed(self, error: Exception) -> None:
-        self._change(phase=BenchPhase.FAILED, info=None, problem=str(error), activity="")
+        if self.station is None:
+            self._change(phase=BenchPhase.FAILED, info=None, problem=str(error), activity="")
+        else:
+            name = self.station.bench.name
+            self._change(phase=BenchPhase.READY, name=name, problem=str(error), activity="")
 
     def _close_station(self) -> None:
         station, self.station = self.station, None

@@ -18,6 +18,7 @@ from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject, View
 from labctl_gui.state.watched import Stopped
 from labctl_gui.state.worker import BenchWorker, Task
+from labctl_instruments.virtual.rack import _racks
 
 SMALL_WRITE = {"cells": "0/:/:", "levels": "4", "after": ""}
 LONG_WRITE = {"cells": "0/:/:", "levels": "32", "window": "2 nS", "limit": "100000"}
@@ -138,6 +139,23 @@ def test_stop_brings_a_running_bench_to_rest_within_200_ms(session):
     assert board_outputs(session) == ()
     assert session.queue.runs[0].status is RunStatus.ABORTED
     assert open_run(session.queue.runs[0].path).status == "aborted"
+
+
+def test_nothing_drives_the_bench_after_a_stop(session):
+    session.start("WriteVerify", LONG_WRITE)
+    wait_until(lambda: session.rows.version[1] > 2_000)
+    log = list(_racks.values())[-1].log
+
+    session.stop()
+    assert session.settled(30)
+
+    messages = log.messages()
+    resting = max(k for k, message in enumerate(messages) if b"PULS:CELL" in message.upper())
+    after = [message.upper() for message in messages[resting + 1 :]]
+    assert b":ABOR" in after
+    driving = (b"PULS:", b"READ:", b"SWE:", b"STR:", b"MAC:EXEC", b"OUTP ON", b"OUTP 1")
+    first_off = after.index(b":ABOR")
+    assert not [m for m in after[first_off:] if any(word in m for word in driving)]
 
 
 def test_after_a_stop_the_bench_takes_new_orders(session):
