@@ -104,3 +104,23 @@ def test_a_run_told_to_end_leaves_the_board_at_rest_and_its_file_aborted(
     ended = max(place for place, message in enumerate(told) if ":ABOR" in message)
     assert not any(MESSAGE_THAT_PULSES in message for message in told[ended:])
     assert any(message.startswith(":OUTP?") for message in told[ended:])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another process are POSIX")
+def test_an_smu_bench_told_to_end_is_switched_off_before_its_crosspoints_open(
+    tmp_path: Path,
+) -> None:
+    run = measuring(tmp_path / "ended.h5", "sim-smu")
+    rows_said(run, 200)
+
+    run.send_signal(signal.SIGTERM)
+    words = last_words(run)
+
+    told = [(address, message.strip()) for address, message in words["told"]]
+    opened = [place for place, (_, message) in enumerate(told) if "channel.open" in message]
+    off = {address for address, message in told[: opened[0]] if message.startswith(":OUTP 0")}
+    assert words["status"] == "aborted"
+    assert {told[place][0] for place in opened} == {f"GPIB0::{n}::INSTR" for n in (1, 2, 3, 4)}
+    assert off == {f"GPIB0::{n}::INSTR" for n in (18, 19, 20)}
+    after = [message for _, message in told[opened[0] :]]
+    assert not any("channel.close" in m or "exclusiveclose" in m or "OUTP 1" in m for m in after)
