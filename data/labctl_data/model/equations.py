@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from labctl_data.model.compiled import compiled
+from labctl_data.model.compiled import inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_data.model.soft_bound import TABLE_BINS
 
@@ -29,7 +29,7 @@ Packed = Any
 """One record of `SoftBoundModel.packed`; its fields are the model's parameters."""
 
 
-@compiled
+@inlined
 def table_at(p: Packed, table: FloatArray, g: float) -> float:
     """Interpolate a table of the model between bin centres; ends are held."""
     x = (g - p.window_low) / (p.window_high - p.window_low) * TABLE_BINS - 0.5
@@ -41,7 +41,7 @@ def table_at(p: Packed, table: FloatArray, g: float) -> float:
     return float(table[left] + (x - left) * (table[left + 1] - table[left]))
 
 
-@compiled
+@inlined
 def step(p: Packed, kind: int, g: float) -> float:
     """Return the mean step of a reference pulse at g, in S."""
     if kind == SET:
@@ -49,7 +49,7 @@ def step(p: Packed, kind: int, g: float) -> float:
     return table_at(p, p.reset_step, g)
 
 
-@compiled
+@inlined
 def spread(p: Packed, kind: int, g: float) -> float:
     """Return the standard deviation of that step, in S."""
     if kind == SET:
@@ -57,13 +57,13 @@ def spread(p: Packed, kind: int, g: float) -> float:
     return table_at(p, p.reset_sigma, g)
 
 
-@compiled
+@inlined
 def upper_bound(p: Packed, gate: float) -> float:
     """Return the conductance a SET at this gate stops at: min(Gmax, s_p (V_WL - V_tp))."""
     return float(min(p.bound_high, p.gate_slope * max(gate - p.gate_threshold, 0.0)))
 
 
-@compiled
+@inlined
 def effective_amplitude(p: Packed, kind: int, amplitude: float, gate: float) -> float:
     """Return the voltage that reaches the cell.
 
@@ -75,13 +75,13 @@ def effective_amplitude(p: Packed, kind: int, amplitude: float, gate: float) -> 
     return amplitude if kind == SET else min(amplitude, overdrive)
 
 
-@compiled
+@inlined
 def lower_bound(p: Packed, amplitude: float) -> float:
     """Return the conductance a RESET of this effective amplitude stops at."""
     return float(p.bound_low * math.exp((p.reset_voltage - amplitude) / p.bound_low_slope))
 
 
-@compiled
+@inlined
 def pulse_bounds(p: Packed, kind: int, amplitude: float, gate: float) -> tuple[float, float]:
     """Return the conductances between which a pulse of this effective amplitude leaves a cell."""
     if kind == SET:
@@ -89,7 +89,7 @@ def pulse_bounds(p: Packed, kind: int, amplitude: float, gate: float) -> tuple[f
     return lower_bound(p, amplitude), float(p.bound_high)
 
 
-@compiled
+@inlined
 def strength(p: Packed, kind: int, amplitude: float, width: float) -> float:
     """Return how many reference pulses a pulse of this effective amplitude and width equals.
 
@@ -104,7 +104,7 @@ def strength(p: Packed, kind: int, amplitude: float, width: float) -> float:
     return math.exp(exponent + p.width_exponent * math.log(width / p.pulse_width))
 
 
-@compiled
+@inlined
 def moved(p: Packed, kind: int, g: float, rho: float) -> float:
     """Return g after the mean motion of rho reference pulses, before any bound.
 
@@ -116,31 +116,31 @@ def moved(p: Packed, kind: int, g: float, rho: float) -> float:
     return g
 
 
-@compiled
+@inlined
 def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
     """Return the standard deviation of a pulse: variance rho sigma^2, up to `SPREAD_LIMIT`."""
     return spread(p, kind, g) * math.sqrt(min(rho, SPREAD_LIMIT))
 
 
-@compiled
+@inlined
 def decades(p: Packed, elapsed: float) -> float:
     """Return l = log10(1 + t / t0), the clock of relaxation."""
     return math.log10(1.0 + max(elapsed, 0.0) / p.relaxation_time)
 
 
-@compiled
+@inlined
 def disturb_decades(p: Packed, reads: float) -> float:
     """Return log10(1 + N / N0), the clock of read disturb; N counts reads at 0.2 V."""
     return math.log10(1.0 + reads / p.disturb_count)
 
 
-@compiled
+@inlined
 def disturb_rate(p: Packed, voltage: float) -> float:
     """Return how many reads at 0.2 V one read at `voltage` equals."""
     return math.exp((abs(voltage) - READ_VOLTAGE) / p.disturb_slope)
 
 
-@compiled
+@inlined
 def current(p: Packed, g: float, voltage: float) -> float:
     """Return the cell's current, g 0.2 V sinh(bV) / sinh(b 0.2 V), in A; odd in the voltage."""
     b = p.curvature
@@ -149,7 +149,7 @@ def current(p: Packed, g: float, voltage: float) -> float:
     return float(g * READ_VOLTAGE * math.sinh(b * voltage) / math.sinh(b * READ_VOLTAGE))
 
 
-@compiled
+@inlined
 def voltage_at(p: Packed, g: float, amperes: float) -> float:
     """Return the voltage at which the cell carries this current: the inverse of `current`."""
     b = p.curvature
@@ -158,14 +158,14 @@ def voltage_at(p: Packed, g: float, amperes: float) -> float:
     return float(math.asinh(amperes * math.sinh(b * READ_VOLTAGE) / (g * READ_VOLTAGE)) / b)
 
 
-@compiled
+@inlined
 def saturation_current(p: Packed, gate: float) -> float:
     """Return the most current the access transistor lets through at this gate, in A."""
     overdrive = max(gate - p.gate_threshold, 0.0)
     return float(p.gate_slope * overdrive * p.saturation_voltage)
 
 
-@compiled
+@inlined
 def channel_current(p: Packed, g: float, voltage: float, gate: float) -> float:
     """Return the current of cell and transistor in series, in A, of the voltage's sign.
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labctl_data.model import equations as eq
-from labctl_data.model.compiled import compiled
+from labctl_data.model.compiled import inlined
 from labctl_data.model.equations import Packed
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.random import Key
@@ -96,7 +96,7 @@ OPEN, SHORT = 1e-12, 5e-4
 _STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
 
 
-@compiled
+@inlined
 def walk(t: Tables, cell: int, at: float) -> float:
     """Return W(l) of the cell's relaxation since the last pulse that set it going.
 
@@ -118,7 +118,7 @@ def walk(t: Tables, cell: int, at: float) -> float:
     return float(state.walk_sum + state.walk_slope * math.sqrt(past))
 
 
-@compiled
+@inlined
 def increment(key: Key, cell: int, event: int, node: int) -> float:
     """Return the Student number of the stretch after a node."""
     words = rnd.draw(key, cell, event, rnd.WALK, node >> 2)
@@ -128,7 +128,7 @@ def increment(key: Key, cell: int, event: int, node: int) -> float:
     return rnd.student(words[2] if which == 2 else words[3])
 
 
-@compiled
+@inlined
 def disturb_walk(key: Key, cell: int, event: int, at: float) -> float:
     """Return the same walk for read disturb, in normal numbers and without memory."""
     total = 0.0
@@ -140,7 +140,7 @@ def disturb_walk(key: Key, cell: int, event: int, at: float) -> float:
     return total
 
 
-@compiled
+@inlined
 def stuck_conductance(p: Packed, device: Record, stuck: int) -> float:
     """Return what a cell of this StuckClass conducts, in S."""
     if stuck == _STUCK_LOW:
@@ -150,7 +150,7 @@ def stuck_conductance(p: Packed, device: Record, stuck: int) -> float:
     return OPEN if stuck == _STUCK_OPEN else SHORT
 
 
-@compiled
+@inlined
 def conductance_now(t: Tables, cell: int, now: float) -> float:
     """Return the conductance at effective time `now`, in S, without noise.
 
@@ -172,7 +172,7 @@ def conductance_now(t: Tables, cell: int, now: float) -> float:
     return float(max(g, LEAST_CONDUCTANCE))
 
 
-@compiled
+@inlined
 def telegraph(t: Tables, cell: int, time: float) -> float:
     """Return the factor 1 +- amplitude / 2 of two-state noise at bench time `time`."""
     device = t.devices[cell]
@@ -183,7 +183,7 @@ def telegraph(t: Tables, cell: int, time: float) -> float:
     return float(1.0 + device.rtn_amplitude * (float(words[0] & np.uint64(1)) - 0.5))
 
 
-@compiled
+@inlined
 def read_noise(t: Tables, cell: int, averages: int) -> float:
     """Return the factor 1 + noise of the cell's next read, and count the read."""
     p, state = t.model[0], t.states[cell]
@@ -194,7 +194,7 @@ def read_noise(t: Tables, cell: int, averages: int) -> float:
     return float(1.0 + p.read_noise * rnd.normal_pair(words[0], words[1])[0] / math.sqrt(averages))
 
 
-@compiled
+@inlined
 def seen(t: Tables, cell: int, clock: tuple[float, float], averages: int) -> float:
     """Return the conductance that a read sees, in S, and count the read.
 
@@ -207,7 +207,7 @@ def seen(t: Tables, cell: int, clock: tuple[float, float], averages: int) -> flo
     return g * telegraph(t, cell, clock[1]) * read_noise(t, cell, averages)
 
 
-@compiled
+@inlined
 def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) -> Pulse:
     """Work out a pulse for the median device."""
     effective = eq.effective_amplitude(p, kind, amplitude, gate)
@@ -216,7 +216,7 @@ def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) 
     return Pulse(kind, eq.strength(p, kind, effective, width), low, high, effective, reach)
 
 
-@compiled
+@inlined
 def act(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Let a pulse act on a cell at effective time `now`; say whether it left a trace."""
     state = t.states[cell]
@@ -227,7 +227,7 @@ def act(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     return switch(t, cell, pulse, now)
 
 
-@compiled
+@inlined
 def relax_anew(t: Tables, cell: int, conductance: float, now: float) -> None:
     """Put a cell at a conductance from which its relaxation begins."""
     state = t.states[cell]
@@ -238,7 +238,7 @@ def relax_anew(t: Tables, cell: int, conductance: float, now: float) -> None:
     state.walk_node = -1
 
 
-@compiled
+@inlined
 def form(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
     device, state = t.devices[cell], t.states[cell]
@@ -250,7 +250,7 @@ def form(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     return True
 
 
-@compiled
+@inlined
 def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Move a formed cell: g <- clip(moved(g, rho) + sigma(g) sqrt(rho) xi) to the bounds.
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.model import equations as eq
-from labctl_data.model.compiled import compiled
+from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.cell import (
@@ -106,7 +106,7 @@ def pulse(
         act(t, cell, prepared, numbers[3, i])
 
 
-@compiled
+@inlined
 def same_pulse(kinds: IndexArray, numbers: FloatArray, i: int, j: int) -> bool:
     """Say whether entries i and j ask for the same pulse."""
     return bool(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.model import equations as eq
-from labctl_data.model.compiled import compiled
+from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip.cell import Records, Tables, act, pulse_of, seen
 from labctl_instruments.chip.errors import ChipError
@@ -140,7 +140,7 @@ def _line_currents(
     )
 
 
-@compiled
+@inlined
 def through(t: Tables, cell: int, bias: tuple[float, float], hold: Hold) -> float:
     """Hold one cell at (voltage, gate over its lower end); return its current, in A."""
     p = t.model[0]

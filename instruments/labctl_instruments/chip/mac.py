@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.mac_plan import MacPlan
-from labctl_data.model.compiled import compiled, inlined
+from labctl_data.model.compiled import compiled, fused, inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.errors import ChipError
@@ -74,7 +74,7 @@ class Sums(NamedTuple):
     size: int
     """Inputs of one group."""
     saturable: bool
-    """Whether any conversion can meet the top of the range."""
+    """Whether any noisy conversion can meet the top of the range."""
 
 
 class Scratch(NamedTuple):
@@ -147,7 +147,7 @@ def tabulate(steps: FloatArray, plan: MacPlan, *, relative_noise: float, n_vecto
         bits=plan.input_bits,
         width=plan.width,
         size=size,
-        saturable=_can_saturate(mean, deviation, top),
+        saturable=relative_noise > 0.0 and _can_saturate(mean, deviation, top),
     )
 
 
@@ -233,7 +233,7 @@ def convert_exactly(
                     add_groups(sums.mean[block], scratch.planes[:, k], steps)
                     for line in range(lines):
                         code = max(math.floor(steps[line]), 0)
-                        saturated += np.int64(code > sums.top)
+                        saturated += int(code > sums.top)
                         totals[line] += min(code, sums.top) << k
             add_outputs(sums, block, totals, out[v])
     return saturated
@@ -329,11 +329,11 @@ def fill_planes(sums: Sums, vector: CodeArray, block: int, planes: LineArray) ->
             shift = np.uint64(8 * k)
             plane = np.int64(low >> shift & _BYTE) | np.int64(high >> shift & _BYTE) << 8
             planes[group, k] = plane
-            active |= np.int64(plane != 0) << k
+            active |= int(plane != 0) << k
     return active
 
 
-@inlined
+@fused
 def add_noise(
     mean: TableArray, deviation: TableArray, start: np.uint32, keys: tuple[np.uint32, np.uint32]
 ) -> None:
@@ -359,7 +359,7 @@ def count_above(codes: TableArray, top: int) -> int:
     saturated = np.uint32(0)
     for i in range(codes.shape[0]):
         saturated = np.uint32(saturated + np.uint32(codes[i] > highest))
-    return np.int64(saturated)
+    return int(saturated)
 
 
 @inlined

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.model.compiled import compiled, inlined
+from labctl_data.model.compiled import fused, inlined
 
 Key = npt.NDArray[np.uint64]
 """Two 32-bit words of the seed, shape (2,)."""
@@ -42,7 +42,7 @@ def key_of(seed: int) -> Key:
     return np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.uint64)
 
 
-@compiled
+@inlined
 def philox(key: Key, c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64) -> Words:
     """Return the four words of Philox4x32-10 for a counter of four 32-bit words."""
     k0, k1 = key[0], key[1]
@@ -54,19 +54,19 @@ def philox(key: Key, c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64)
     return c0, c1, c2, c3
 
 
-@compiled
+@inlined
 def draw(key: Key, cell: int, event: int, stream: int, block: int) -> Words:
     """Return block `block` of the words that `cell` has for event number `event` of `stream`."""
     return philox(key, np.uint64(cell), np.uint64(event), np.uint64(block), np.uint64(stream))
 
 
-@compiled
+@inlined
 def uniform(word: np.uint64) -> float:
     """Return a word as a number strictly between 0 and 1."""
     return (float(word) + 0.5) * _TO_UNIT
 
 
-@compiled
+@inlined
 def normal_pair(first: np.uint64, second: np.uint64) -> tuple[float, float]:
     """Return two independent standard normal numbers (Box and Muller, 1958)."""
     radius = math.sqrt(-2.0 * math.log(uniform(first)))
@@ -74,7 +74,7 @@ def normal_pair(first: np.uint64, second: np.uint64) -> tuple[float, float]:
     return radius * math.cos(angle), radius * math.sin(angle)
 
 
-@compiled
+@inlined
 def student(word: np.uint64) -> float:
     """Return a Student-t number with 4 degrees of freedom, scaled to unit variance.
 
@@ -103,7 +103,7 @@ def mixed(counter: np.uint32, first: np.uint32, second: np.uint32) -> np.uint32:
     return np.uint32(x ^ (x >> np.uint32(15)))
 
 
-@inlined
+@fused
 def normal_of(word: np.uint32) -> np.float32:
     """Return a standard normal number of one word, without tables, logarithms or branches.
 
