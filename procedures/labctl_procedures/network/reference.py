@@ -8,6 +8,9 @@ of the dialogue agrees.
 
 from __future__ import annotations
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -60,9 +63,17 @@ class ExactLayer:
     def _run(self, vectors: Bytes, codes: Int32Array) -> tuple[Int32Array, int]:
         tiling = self.plan.tiling
         lines = np.stack([tiling.outputs, tiling.signs]).astype(np.int32)
+        inputs = np.ascontiguousarray(vectors)
         sums = np.zeros((len(vectors), self.plan.layer.outputs), np.int32)
-        largest = exact_sums(np.ascontiguousarray(vectors), self.tables, codes, lines, sums)
-        return sums, int(largest)
+
+        def share(part: slice) -> int:
+            return int(exact_sums(inputs[part], self.tables, codes, lines, sums[part]))
+
+        threads = os.cpu_count() or 1
+        edges = np.linspace(0, len(vectors), threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            largest = max(pool.map(share, itertools.starmap(slice, itertools.pairwise(edges))))
+        return sums, largest
 
 
 def adc_codes(lsb: tuple[int, int], largest: int, bits: int) -> Int32Array:
