@@ -80,18 +80,19 @@ def summarise(
 
 
 def separate_fraction(found: FloatArray, wanted: FloatArray) -> float:
-    """Return the fraction of cells that lie nearer to their own level's mean than to another's.
+    """Return the fraction of cells that lie nearer to their own level's median than to another's.
 
-    A drift that all cells of a level share moves the mean and costs nothing here.
+    A drift that all cells of a level share moves the median and costs nothing here; a stuck cell
+    does not move it.
 
     Parameters
     ----------
     found, wanted : ndarray of shape (n,)
         Conductances and the levels they were written to, in S.
     """
-    _, member = np.unique(wanted, return_inverse=True)
-    means = np.bincount(member, weights=found) / np.bincount(member)
-    nearest = np.abs(found[:, np.newaxis] - means).argmin(axis=1)
+    levels, member = np.unique(wanted, return_inverse=True)
+    medians = np.array([np.median(found[member == level]) for level in range(len(levels))])
+    nearest = np.abs(found[:, np.newaxis] - medians).argmin(axis=1)
     return float(np.mean(nearest == member))
 
 
