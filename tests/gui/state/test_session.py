@@ -151,7 +151,7 @@ def test_nothing_drives_the_bench_after_a_stop(session):
 
     messages = log.messages()
     resting = max(k for k, message in enumerate(messages) if b"PULS:CELL" in message.upper())
-    after = [message.upper() for message in messages[resting + 1 :]]
+    after = [message.strip().upper() for message in messages[resting + 1 :]]
     assert b":ABOR" in after
     driving = (b"PULS:", b"READ:", b"SWE:", b"STR:", b"MAC:EXEC", b"OUTP ON", b"OUTP 1")
     first_off = after.index(b":ABOR")
