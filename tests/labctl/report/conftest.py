@@ -38,11 +38,11 @@ def _addresses(n: int) -> dict[str, np.ndarray]:
 def write_verify(
     path: Path, *, seed: int = 0, shift: float = 0.0, chip_file: str | None = None
 ) -> Path:
-    """Write 2,048 cells at 32 levels; one in 16 cells moves `shift` between fresh and map."""
+    """Write 2,048 cells at 32 levels; one in 16 of each level moves `shift` from fresh to map."""
     rng = np.random.default_rng(seed)
     targets = np.tile(np.linspace(2e-6, 20e-6, LEVELS), CELLS // LEVELS)
     fresh = targets + rng.uniform(-0.1e-6, 0.1e-6, CELLS)
-    later = fresh + np.where(np.arange(CELLS) % 16 == 0, shift, 0.0)
+    later = fresh + np.where(np.arange(CELLS) // LEVELS % 16 == 0, shift, 0.0)
     pulses = rng.poisson(np.interp(targets, [2e-6, 20e-6], [250, 15]))
     columns = (
         *ADDRESS,
