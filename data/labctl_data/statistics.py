@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+EXACT_UP_TO = 500
+"""Largest sample whose p-value is computed exactly."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ def two_sample_test(a: npt.ArrayLike, b: npt.ArrayLike) -> TwoSampleTest:
     from scipy.stats import ks_2samp  # 0.5 s to import: only where a p-value is asked for
 
     first, second = _sample(a), _sample(b)
-    result = ks_2samp(first, second)
+    # The exact sum overflows for some pairs of large samples, where the asymptotic form is as good.
+    small = max(len(first), len(second)) <= EXACT_UP_TO
+    result = ks_2samp(first, second, method="exact" if small else "asymp")
     return TwoSampleTest(float(result.statistic), float(result.pvalue), (len(first), len(second)))
 
 
