@@ -9,6 +9,8 @@ LabctlError
 │   ├── BlockError              an IEEE 488.2 block that is not one, or is cut short
 │   └── BoardMessageError       a message of the array-test board that contradicts itself
 ├── RackError                   a virtual bench that cannot be built, or lacks an instrument
+│   ├── ServingError            a virtual bench that cannot be served
+│   └── ConnectionRefusal       a client of a served bench that is not listened to any longer
 └── InstrumentError             an instrument that did not do as it was told
     ├── DialogueError           an answer that cannot be understood, or none
     ├── RefusalError            a command that the instrument put into its error queue
@@ -109,6 +111,14 @@ class BoardMessageError(WireError):
 
 class RackError(LabctlError):
     """A virtual bench cannot be built, or holds no such instrument."""
+
+
+class ServingError(RackError):
+    """A virtual bench cannot be served as asked."""
+
+
+class ConnectionRefusal(RackError):  # noqa: N818  (no error of the server's: its answer)
+    """A client of a served bench broke a rule, and is hung up on."""
 
 
 class InstrumentError(LabctlError):

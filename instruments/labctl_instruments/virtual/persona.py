@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from labctl_instruments.virtual.scpi.engine import ScpiEngine
 from labctl_instruments.virtual.scpi.status import ScpiError
@@ -21,6 +21,11 @@ class Persona(Protocol):
     @property
     def message_time(self) -> float:
         """Bench time that a message to it takes on the bus, in s."""
+        ...
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether its messages may carry IEEE 488.2 blocks, in which LF ends nothing."""
         ...
 
     def exchange(self, message: bytes) -> bytes:
@@ -44,11 +49,23 @@ class Persona(Protocol):
         ...
 
 
+@runtime_checkable
+class Confinable(Protocol):
+    """A virtual instrument that executes what it is sent: a program, not a command."""
+
+    def confine(self) -> None:
+        """Execute in a child process from now on, under limits: the programs are strangers'."""
+
+    def release(self) -> None:
+        """End the child process."""
+
+
 class ScpiPersona:
     """A virtual instrument that speaks SCPI: whatever has an engine."""
 
     engine: ScpiEngine
     message_time = 0.0
+    has_blocks = True
 
     def exchange(self, message: bytes) -> bytes:
         """Execute a message and return its answer."""

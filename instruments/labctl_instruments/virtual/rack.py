@@ -11,7 +11,7 @@ from typing import Any
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
-from labctl_instruments.virtual.persona import Persona
+from labctl_instruments.virtual.persona import Confinable, Persona
 
 
 class Rack:
@@ -53,6 +53,19 @@ class Rack:
         with self._lock:
             while self._endings:
                 self._endings.pop()()
+
+    def confine(self) -> None:
+        """Execute no stranger's program in this process: for a bench that is served."""
+        with self._lock:
+            for persona in self._personas.values():
+                if isinstance(persona, Confinable):
+                    persona.confine()
+                    self.on_close(persona.release)
+
+    def note(self, subject: str, text: str) -> None:
+        """Write an event into the log, at the bench time it has."""
+        with self._lock:
+            self.log.event(self.clock.now(), subject, text)
 
     @property
     def addresses(self) -> tuple[str, ...]:

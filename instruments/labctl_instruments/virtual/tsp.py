@@ -1,7 +1,7 @@
 """TSP as an instrument runs it: messages are Lua 5.1 chunks, with no instrument in it.
 
-The Lua is real (`lupa`), and sees functions and tables only: no Python object, no os, io, debug,
-package, no loading of code, no binary chunks. In process it is trusted not to run for ever.
+The Lua is real (`lupa`), and sees functions and tables only; see `labctl_instruments.virtual.lua`.
+In process it is trusted not to run for ever; behind a socket it is confined in a child process.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lupa import lua51
-
+from labctl_instruments.virtual.lua.confined import ConfinedLua
+from labctl_instruments.virtual.lua.host import Lua, LuaHost, Value, Vocabulary
 from labctl_instruments.virtual.scpi.status import ScpiError, Status
 
 Function = Callable[..., Any]
-Value = str | float | bool | None
 
 SYNTAX_ERROR = -285
 RUNTIME_ERROR = -286
 SEVERE = 20
 """Severity that the error queue tells: recoverable."""
-MEMORY = 64 * 2**20
-"""Most bytes that the Lua of one instrument may hold."""
 
 
 @dataclass
@@ -37,69 +34,6 @@ class TspTable:
     """Attributes that can be assigned."""
     constants: dict[str, Value] = field(default_factory=dict)
     """Names that stand for numbers or strings."""
-
-
-_PRELUDE = r"""
-local emit_nothing = {}
-local loadstring, pcall, tostring, type, select = loadstring, pcall, tostring, type, select
-local format, concat, byte = string.format, table.concat, string.byte
-local setmetatable, error = setmetatable, error
-local out, number_format = {}, "%.5e"
-
-for _, name in ipairs{"os", "io", "debug", "package", "require", "module", "load", "loadfile",
-    "loadstring", "dofile", "getfenv", "setfenv", "newproxy", "collectgarbage", "python"} do
-  _G[name] = nil
-end
-string.dump = nil
-
-function print(...)
-  local parts = {}
-  for i = 1, select("#", ...) do
-    local value = select(i, ...)
-    parts[i] = type(value) == "number" and format(number_format, value) or tostring(value)
-  end
-  out[#out + 1] = concat(parts, "\t")
-end
-
-local function finish(ok, ...)
-  if ok then return ... end
-  error((...), 0)
-end
-
-local function wrap(f)
-  return function(...) return finish(f(...)) end
-end
-
-local function object(members, getters, setters)
-  return setmetatable(members, {
-    __index = function(_, key)
-      local getter = getters[key]
-      if getter then return getter() end
-    end,
-    __newindex = function(self, key, value)
-      local setter = setters[key]
-      if setter then return setter(value) end
-      error("cannot assign to '" .. tostring(key) .. "'", 0)
-    end,
-    __metatable = false,
-  })
-end
-
-local function run(source)
-  if byte(source) == 27 then return -285, "", "binary chunk" end
-  local chunk, problem = loadstring(source, "=TSP")
-  if not chunk then return -285, "", problem end
-  local ok, failure = pcall(chunk)
-  local text = #out > 0 and concat(out, "\n") .. "\n" or ""
-  out = {}
-  if ok then return 0, text, "" end
-  return -286, text, tostring(failure)
-end
-
-local function define(name, value) _G[name] = value end
-
-return run, wrap, object, define
-"""
 
 
 class TspEngine:
@@ -120,15 +54,9 @@ class TspEngine:
     ) -> None:
         self.status = Status()
         self._reset = reset
-        self._lua = lua51.LuaRuntime(
-            encoding="latin-1",
-            register_eval=False,
-            register_builtins=False,
-            unpack_returned_tuples=True,
-            attribute_filter=_deny,
-            max_memory=MEMORY,
-        )
-        self._run, self._wrap, self._object, self._define = self._lua.execute(_PRELUDE)
+        own = TspTable(functions={**tables.get("", TspTable()).functions, "reset": reset})
+        self._tables = {"errorqueue": self._error_queue(), **tables, "": own}
+        self._lua: Lua = LuaHost(self._vocabulary(), self._call)
         self._common: dict[str, Callable[[], str]] = {
             "*IDN?": lambda: identity,
             "*ESR?": lambda: str(self.status.take_event_status()),
@@ -141,19 +69,25 @@ class TspEngine:
             "*OPC": lambda: "",
             "*TRG": lambda: "",
         }
-        for name, table in {"errorqueue": self._error_queue(), **tables}.items():
-            self._install(name, table)
-        self._define("reset", self._callable(reset))
+
+    def confine(self) -> None:
+        """Run messages in a child process from now on; what they had defined is lost."""
+        self._lua.close()
+        self._lua = ConfinedLua(self._vocabulary(), self._call)
+
+    def release(self) -> None:
+        """End the child process."""
+        self._lua.close()
 
     def handle(self, message: bytes) -> bytes:
         """Run a message and return what it printed."""
         source = message.decode("latin-1").strip("\r\n\0 ")
         if source.startswith("*"):
             return self._answer_common(source)
-        number, text, problem = self._run(source)
+        number, text, problem = self._lua.run(source)
         if number:
-            self.status.raise_error(_told(int(number), problem))
-        return str(text).encode("latin-1")
+            self.status.raise_error(_told(number, problem))
+        return text.encode("latin-1")
 
     def _answer_common(self, source: str) -> bytes:
         answer = self._common.get(source.upper())
@@ -163,30 +97,29 @@ class TspEngine:
         text = answer()
         return f"{text}\n".encode("latin-1") if text else b""
 
-    def _install(self, name: str, table: TspTable) -> None:
-        functions = {key: self._callable(value) for key, value in table.functions.items()}
-        if not name:
-            for key, function in functions.items():
-                self._define(key, function)
-            return
-        getters = {key: self._callable(value) for key, value in table.getters.items()}
-        setters = {key: self._callable(value) for key, value in table.setters.items()}
-        members = self._lua.table_from({**functions, **table.constants})
-        made = self._object(members, self._lua.table_from(getters), self._lua.table_from(setters))
-        self._define(name, made)
+    def _vocabulary(self) -> dict[str, Vocabulary]:
+        return {
+            name: Vocabulary(
+                functions=list(table.functions),
+                getters=list(table.getters),
+                setters=list(table.setters),
+                constants=table.constants,
+            )
+            for name, table in self._tables.items()
+        }
 
-    def _callable(self, function: Function) -> object:
-        """Return a Lua function that calls a Python one; its refusals are Lua errors."""
-
-        def guarded(*arguments: Any) -> tuple[Any, ...]:  # noqa: ANN401  (whatever Lua passes)
-            try:
-                result = function(*arguments)
-            except (ScpiError, TypeError, ValueError) as error:
-                return False, str(error)
-            return (True, *result) if isinstance(result, tuple) else (True, result)
-
-        wrapped: object = self._wrap(guarded)
-        return wrapped
+    def _call(self, table: str, use: str, name: str, *arguments: Value) -> tuple[Any, ...]:
+        """Do what Lua asks of the instrument; a refusal becomes a Lua error."""
+        uses: dict[str, Mapping[str, Function]] = {
+            "functions": self._tables[table].functions,
+            "getters": self._tables[table].getters,
+            "setters": self._tables[table].setters,
+        }
+        try:
+            result = uses[use][name](*arguments)
+        except (ScpiError, TypeError, ValueError) as error:
+            return False, str(error)
+        return (True, *result) if isinstance(result, tuple) else (True, result)
 
     def _error_queue(self) -> TspTable:
         def take() -> tuple[float, str, float, float]:
@@ -205,11 +138,6 @@ class TspEngine:
             return ""
 
         return act
-
-
-def _deny(owner: object, name: object, is_setting: bool) -> str:
-    """Refuse every attribute of every Python object."""
-    raise AttributeError("access denied")
 
 
 def _told(number: int, problem: str) -> ScpiError:

@@ -45,6 +45,7 @@ class Keithley707BPersona:
     """
 
     message_time = GPIB_MESSAGE_TIME
+    has_blocks = False
 
     def __init__(
         self,
@@ -80,6 +81,14 @@ class Keithley707BPersona:
 
     def trigger(self) -> None:
         """Nothing waits for a trigger."""
+
+    def confine(self) -> None:
+        """Run messages in a child process, as those of strangers must be."""
+        self._engine.confine()
+
+    def release(self) -> None:
+        """End the child process."""
+        self._engine.release()
 
     def query_error(self, number: int) -> None:
         """Queue the error."""
