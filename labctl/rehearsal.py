@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from labctl_instruments.bench.schema import BenchFile
     from labctl_procedures.procedure import ChipProcedure
 
-_STAND_IN = """
+_CLOCK = """
 [instruments.rehearsal-clock]
 driver = "bench-clock"
 address = "TCPIP0::rehearsal-clock.sim::5025::SOCKET"
 role = "clock"
-
+"""
+_CHIP = """
 [virtual]
 preset = "yao"
 """
-"""What makes a real bench's file one of a simulated bench."""
+"""What makes a real bench's file one of a simulated bench; one that is served has a clock."""
 
 
 @dataclass(frozen=True)
@@ -110,5 +111,6 @@ def _stand_in(where: BenchChoice, folder: Path) -> Iterator[BenchChoice]:
         yield where
         return
     path = folder / f"{bench.name}.toml"
-    path.write_text(bench.text + _STAND_IN, encoding="utf-8")
+    clock = "" if bench.with_role("clock") else _CLOCK
+    path.write_text(bench.text + clock + _CHIP, encoding="utf-8")
     yield BenchChoice(str(path), where.seed)

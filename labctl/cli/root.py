@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "procedures": "List the procedures, or the parameters of one.",
     "bench": "Check a bench file and its instruments.",
     "run": "Run one procedure on a bench.",
+    "serve": "Serve the instruments of a simulated bench as TCP sockets.",
     "fit": "Fit a device model to run files and write a chip file.",
     "chip": "Show a chip file, or compare two chips.",
     "infer": "Map, program and run a network on the array.",
