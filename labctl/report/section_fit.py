@@ -18,12 +18,15 @@ def fit_section(chip: Path) -> Section:
     facts = describe(chip)
     fitted = [each for each in facts.parameters if each.identifiable]
     others = [each for each in facts.parameters if not each.identifiable]
+    parts: list[Picture | Listing] = [*_steps(chip), _listing("Identified", fitted)]
+    parts += _quality(facts)
+    if others:
+        parts.append(_listing("Not identifiable from these runs", others))
     return Section(
         "The fitted device model",
         f"{len(fitted)} of {len(facts.parameters)} parameters of the model '{facts.model}' were "
         f"identified by these runs; {len(others)} were not, and keep a default that says so.",
-        [*_steps(chip), _listing("Identified", fitted), *_quality(facts)]
-        + ([_listing("Not identifiable from these runs", others)] if others else []),
+        parts,
     )
 
 
