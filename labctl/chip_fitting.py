@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labctl_data.fit import FitResult, fit
-
 from labctl.engine.provenance import packages
 from labctl_data.chip_file import CellState, FittedModel, write_chip
+from labctl_data.fit import FitResult, fit
 from labctl_data.run_file import open_run
 
 
