@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from labctl_data.model.compiled import inlined
+
 Bytes = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
 IntArray = npt.NDArray[np.int64]
@@ -110,8 +112,9 @@ def exact_sums(
     vectors : ndarray of shape (n, n_blocks * width), uint8
         Input codes.
     tables : ndarray of shape (n_blocks, groups, 2**size, n_lines), int32
-        Line currents, in units, for each pattern of a group of `size` inputs.
-    codes : ndarray of shape (largest current + 1,), int32
+        Line currents, in units, for each pattern of a group of `size` inputs; ADC codes already,
+        where there is one group and `codes` is empty.
+    codes : ndarray of shape (largest current + 1,) or (0,), int32
         ADC code of each current.
     lines : ndarray of shape (2, n_blocks, n_lines), int32
         Output and sign of each line.
@@ -121,41 +124,72 @@ def exact_sums(
     Returns
     -------
     int
-        The largest current met, in units.
+        The largest entry or sum of entries of `tables` met on a line.
     """
-    n_blocks, n_lines = tables.shape[0], tables.shape[3]
+    n_blocks, groups, _, n_lines = tables.shape
     width = vectors.shape[1] // n_blocks
+    patterns = np.empty((groups, 8), np.int32)
     current = np.empty(n_lines, np.int32)
-    largest = 0
+    total = np.empty(n_lines, np.int32)
+    largest = np.int32(0)
     for v in range(vectors.shape[0]):
         for block in range(n_blocks):
-            inputs = vectors[v, block * width : (block + 1) * width]
+            driven = _find_patterns(vectors[v], block * width, width, patterns)
+            total[:] = 0
             for bit in range(8):
-                if not _line_currents(inputs, bit, tables[block], current):
-                    continue
+                if (driven >> bit) & 1:
+                    _add_currents(tables, block, patterns[:, bit], current)
+                    largest = max(largest, _convert(current, codes, bit, total))
+            if driven:
                 for line in range(n_lines):
-                    largest = max(largest, current[line])
-                    sums[v, lines[0, block, line]] += (
-                        lines[1, block, line] * codes[current[line]] << bit
-                    )
-    return largest
+                    sums[v, lines[0, block, line]] += lines[1, block, line] * total[line]
+    return int(largest)
 
 
-@njit(cache=True, nogil=True)
-def _line_currents(inputs: Bytes, bit: int, tables: Int32Array, current: Int32Array) -> bool:
-    """Put the currents of one block and bit into `current`; tell whether any line is driven."""
-    groups, patterns, n_lines = tables.shape
-    size = 0
-    while (1 << size) < patterns:
-        size += 1
-    current[:] = 0
-    driven = False
+@inlined
+def _find_patterns(inputs: Bytes, first: int, width: int, patterns: Int32Array) -> np.int32:
+    """Put which inputs of each group have which bit set into `patterns`, (groups, 8).
+
+    Of the `width` inputs from `first`. Returns the bits that any of them has set.
+    """
+    groups = patterns.shape[0]
+    size = -(-width // groups)
+    one, driven = np.int32(1), np.int32(0)
     for group in range(groups):
-        pattern = 0
-        for i in range(group * size, min((group + 1) * size, inputs.shape[0])):
-            pattern |= ((inputs[i] >> bit) & 1) << (i - group * size)
-        if pattern:
-            driven = True
-            for line in range(n_lines):
-                current[line] += tables[group, pattern, line]
+        for bit in range(8):
+            patterns[group, bit] = 0
+        for i in range(group * size, min((group + 1) * size, width)):
+            code = np.int32(inputs[first + i])
+            place = np.int32(i - group * size)
+            driven |= code
+            for bit in range(8):
+                patterns[group, bit] |= ((code >> np.int32(bit)) & one) << place
     return driven
+
+
+@inlined
+def _add_currents(
+    tables: Int32Array, block: int, patterns: Int32Array, current: Int32Array
+) -> None:
+    """Put the line currents of one block into `current`, (n_lines,)."""
+    for line in range(current.shape[0]):
+        current[line] = tables[block, 0, patterns[0], line]
+    for group in range(1, patterns.shape[0]):
+        for line in range(current.shape[0]):
+            current[line] += tables[block, group, patterns[group], line]
+
+
+@inlined
+def _convert(current: Int32Array, codes: Int32Array, bit: int, total: Int32Array) -> np.int32:
+    """Add the codes of line currents, shifted, to `total`; return the largest current."""
+    shift = np.int32(bit)
+    largest = np.int32(0)
+    if codes.shape[0] == 0:
+        for line in range(current.shape[0]):
+            total[line] += current[line] << shift
+    else:
+        for line in range(current.shape[0]):
+            total[line] += codes[current[line]] << shift
+    for line in range(current.shape[0]):
+        largest = max(largest, current[line])
+    return largest

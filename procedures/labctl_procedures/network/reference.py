@@ -52,22 +52,30 @@ class ExactLayer:
         """Current of the fullest line with all bit lines driven, in units."""
         return int(self.tables[:, :, -1].sum(axis=1, dtype=np.int64).max())
 
+    @cached_property
+    def _coded(self) -> tuple[Int32Array, Int32Array]:
+        """Tables and codes for `exact_sums`: of a single group, the tables hold the codes."""
+        codes = adc_codes(self.plan.lsb, self.largest, self.plan.mac.adc_bits)
+        if self.tables.shape[1] > 1:
+            return self.tables, codes
+        return codes[self.tables], np.zeros(0, np.int32)
+
     def mac(self, vectors: Bytes) -> Int32Array:
         """Return the sums of input vectors: uint8 (n, n_inputs) to int32 (n, n_outputs)."""
-        return self._run(vectors, adc_codes(self.plan.lsb, self.largest, self.plan.mac.adc_bits))[0]
+        return self._run(vectors, *self._coded)[0]
 
     def peak_current(self, vectors: Bytes) -> int:
         """Return the largest line current that the vectors cause, in units."""
-        return self._run(vectors, np.zeros(self.largest + 1, np.int32))[1]
+        return self._run(vectors, self.tables, np.zeros(0, np.int32))[1]
 
-    def _run(self, vectors: Bytes, codes: Int32Array) -> tuple[Int32Array, int]:
+    def _run(self, vectors: Bytes, tables: Int32Array, codes: Int32Array) -> tuple[Int32Array, int]:
         tiling = self.plan.tiling
         lines = np.stack([tiling.outputs, tiling.signs]).astype(np.int32)
         inputs = np.ascontiguousarray(vectors)
         sums = np.zeros((len(vectors), self.plan.layer.outputs), np.int32)
 
         def share(part: slice) -> int:
-            return int(exact_sums(inputs[part], self.tables, codes, lines, sums[part]))
+            return int(exact_sums(inputs[part], tables, codes, lines, sums[part]))
 
         threads = os.cpu_count() or 1
         edges = np.linspace(0, len(vectors), threads + 1).astype(int).tolist()
