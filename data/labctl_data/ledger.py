@@ -74,13 +74,19 @@ class LedgerRecord:
     torn: bool
     """Whether the writer was killed within a last entry, whose message was not sent."""
 
-    def table(self) -> dict[str, Array]:
-        """Return one row a message and cell, by the names of `LEDGER_COLUMNS`."""
+    def table(self, first: int = 0) -> dict[str, Array]:
+        """Return one row a message and cell, by the names of `LEDGER_COLUMNS`.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first message: those of a run that was resumed go on counting.
+        """
         sizes = [len(entry.cells) for entry in self.entries]
         addresses = [entry.cells.addresses for entry in self.entries]
         address = np.concatenate(addresses) if addresses else np.empty((0, 3), np.int64)
         columns: dict[str, Array] = {
-            "message": np.repeat(np.arange(len(sizes)), sizes),
+            "message": np.repeat(np.arange(first, first + len(sizes)), sizes),
             "wall": np.repeat([entry.wall for entry in self.entries], sizes),
             "pe": address[:, 0],
             "row": address[:, 1],

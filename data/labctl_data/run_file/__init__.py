@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from labctl_data.run_file.layout import Column, Event, MapSpec, RunStatus
+from labctl_data.run_file.layout import PULSE_COUNT, Column, Event, MapSpec, RunStatus, Segment
 
 if TYPE_CHECKING:
     from labctl_data.run_file.reader import Run, open_run
     from labctl_data.run_file.recovery import RecoverReport, recover
+    from labctl_data.run_file.resuming import resume_writer
     from labctl_data.run_file.validation import ValidationReport, validate
     from labctl_data.run_file.writer import RunWriter
 
@@ -19,12 +20,14 @@ _ROOM_OF = {
     "open_run": "reader",
     "RecoverReport": "recovery",
     "recover": "recovery",
+    "resume_writer": "resuming",
     "ValidationReport": "validation",
     "validate": "validation",
     "RunWriter": "writer",
 }
 
 __all__ = [
+    "PULSE_COUNT",
     "Column",
     "Event",
     "MapSpec",
@@ -32,9 +35,11 @@ __all__ = [
     "Run",
     "RunStatus",
     "RunWriter",
+    "Segment",
     "ValidationReport",
     "open_run",
     "recover",
+    "resume_writer",
     "validate",
 ]
 

@@ -14,7 +14,7 @@ from labctl_data.errors import RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS
 from labctl_data.run_file import layout
 from labctl_data.run_file.attributes import STAMP_BYTES, create_text, write_attributes
-from labctl_data.run_file.layout import TIME, Column, MapSpec, RunStatus
+from labctl_data.run_file.layout import POINT_COLUMNS, TIME, Column, MapSpec, RunStatus
 from labctl_data.run_file.tables import create_table, describe
 
 LIBVER = ("v110", "v110")
@@ -57,6 +57,7 @@ def build(
             records = file.create_group("records", track_order=True)
             create_table(records, columns, scale=TIME.name)
             create_table(file.create_group("ledger"), LEDGER_COLUMNS, scale="message", packed=True)
+            create_table(file.create_group("points"), POINT_COLUMNS, scale="number")
             _create_maps(file, maps)
         os.rename(draft, path)
     except OSError as error:

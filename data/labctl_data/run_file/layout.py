@@ -107,6 +107,28 @@ class Event:
     """What happened."""
 
 
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of a run: from its start, or from one resumption, to the next."""
+
+    start: str
+    """Wall time it began, ISO 8601."""
+    rows: int = 0
+    """Rows stored before."""
+    messages: int = 0
+    """Messages in the ledger before."""
+    ledger_rows: int = 0
+    """Rows of the ledger before."""
+    counts: int = 0
+    """Snapshots of the map `pulse_count` before."""
+
+
+POINT_COLUMNS = (
+    Column("number", "", "Point of the plan", "u4"),
+    Column("rows", "", "Rows stored when it was finished", "u8"),
+)
+PULSE_COUNT = "pulse_count"
+"""Map of the pulses that each cell had received, by the bench's counters, as a segment began."""
 EVENT_KIND_BYTES = 32
 EVENT_TEXT_BYTES = 240
 CONTINUED = "..."

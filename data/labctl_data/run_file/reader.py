@@ -18,7 +18,7 @@ from labctl_data.errors import RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS, Ledger
 from labctl_data.run_file import layout
 from labctl_data.run_file.attributes import read_attributes
-from labctl_data.run_file.layout import TIME, Array, Column, Event, RunStatus
+from labctl_data.run_file.layout import TIME, Array, Column, Event, RunStatus, Segment
 from labctl_data.run_file.lock import is_locked
 from labctl_data.untrusted import one_line, open_untrusted
 
@@ -156,12 +156,38 @@ class Run:
     def ledger(self) -> dict[str, Array]:
         """The pulse ledger, one row a message and cell, by the names of `LEDGER_COLUMNS`."""
         beside = layout.ledger_path(self.path)
-        if beside.exists():
-            return Ledger.read(beside).table()
         with self._open() as file:
             group = file["ledger"]
-            n = _rows(group)
-            return {column.name: group[column.name][:n] for column in LEDGER_COLUMNS}
+            folded = {column.name: group[column.name][: _rows(group)] for column in LEDGER_COLUMNS}
+        if not beside.exists():
+            return folded
+        # What is beside the file is the last segment's, folded in already or not.
+        last = self.segments[-1]
+        own = Ledger.read(beside).table(last.messages)
+        return {
+            name: np.concatenate([earlier[: last.ledger_rows], own[name]])
+            for name, earlier in folded.items()
+        }
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches of the run: one, and one more for each time it was resumed."""
+        attributes = self.attributes
+        stored = attributes.get("segments", [{"start": str(attributes.get("start", ""))}])
+        return tuple(Segment(**segment) for segment in stored)
+
+    @property
+    def points(self) -> dict[int, tuple[int, int]]:
+        """Finished points of the plan: first and last + 1 of the rows of each, by number."""
+        with self._open() as file:
+            if "points" not in file:
+                return {}
+            group = file["points"]
+            n, rows = _rows(group), _rows(file["records"])
+            numbers, stops = group["number"][:n].tolist(), group["rows"][:n].tolist()
+        starts = [0, *stops[:-1]]
+        marks = zip(numbers, starts, stops, strict=True)
+        return {number: (start, stop) for number, start, stop in marks if stop <= rows}
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the records as an xarray Dataset on the dimension `time`.

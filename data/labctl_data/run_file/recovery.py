@@ -83,13 +83,14 @@ def _copy(run: Run, draft: Path) -> int:
     own = ("schema", "schema_version", "status", "stop")
     facts = {name: value for name, value in run.attributes.items() if name not in own}
     with open_untrusted(run.path, error=RunFileError) as source:
-        build(draft, run.columns, _map_specs(source), facts)
+        build(draft, run.columns, map_specs(source), facts)
         with h5py.File(draft, "r+", libver=LIBVER) as copy:
             dropped = _copy_records(source["records"], copy["records"], run.rows)
             for name in source["maps"]:
                 _copy_map(source, copy, name)
             for name in ("events", "summary"):
                 extend(copy[name], source[name][()])
+            _copy_points(source, copy)
             ledger = run.ledger
             for column in LEDGER_COLUMNS:
                 extend(copy["ledger"][column.name], ledger[column.name])
@@ -105,6 +106,15 @@ def _copy_records(source: h5py.Group, copy: h5py.Group, rows: int) -> int:
     return max(int(dataset.shape[0]) for dataset in source.values()) - rows
 
 
+def _copy_points(source: h5py.File, copy: h5py.File) -> None:
+    if "points" not in source:
+        return
+    group = source["points"]
+    n = min(int(dataset.shape[0]) for dataset in group.values())
+    for name, dataset in group.items():
+        extend(copy["points"][name], dataset[:n])
+
+
 def _copy_map(source: h5py.File, copy: h5py.File, name: str) -> None:
     values, times = source["maps"][name], source[f"{name}_time"]
     n = min(len(values), len(times))
@@ -113,7 +123,8 @@ def _copy_map(source: h5py.File, copy: h5py.File, name: str) -> None:
     extend(copy[f"{name}_time"], times[:n])
 
 
-def _map_specs(source: h5py.File) -> list[MapSpec]:
+def map_specs(source: h5py.File) -> list[MapSpec]:
+    """Return the maps of a run file."""
     specs = []
     for name, dataset in source["maps"].items():
         facts = read_attributes(dataset)

@@ -23,7 +23,7 @@ from labctl_data.run_file.attributes import (
     to_json,
 )
 from labctl_data.run_file.building import EVENT_DTYPE, build, with_time
-from labctl_data.run_file.layout import TIME, Column, MapSpec, RunStatus
+from labctl_data.run_file.layout import POINT_COLUMNS, TIME, Column, MapSpec, RunStatus
 from labctl_data.run_file.lock import WriterLock
 from labctl_data.run_file.tables import Buffer, extend
 
@@ -45,6 +45,7 @@ class RunWriter:
         columns: Sequence[Column],
         maps: Sequence[MapSpec],
         clock: Callable[[], float],
+        messages: int = 0,
     ) -> None:
         self.path = path
         self._lock = lock
@@ -53,6 +54,8 @@ class RunWriter:
         self._file = _open_swmr(path)
         self._records = {c.name: self._file["records"][c.name] for c in columns}
         self._buffer = Buffer(columns, str(path))
+        self._points: list[tuple[int, int]] = []
+        self._messages = messages
         self._ledger: Ledger | None = None
         self._mutex = threading.RLock()
         self._trouble: OSError | None = None
@@ -93,7 +96,8 @@ class RunWriter:
         """
         target = Path(path)
         columns = with_time(columns)
-        facts = {"start": stamp(clock()), **(attributes or {})}
+        start = stamp(clock())
+        facts = {"start": start, "segments": [{"start": start}], **(attributes or {})}
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             lock = WriterLock(layout.lock_path(target))
@@ -161,12 +165,24 @@ class RunWriter:
             self._check_open()
             extend(self._file["events"], np.array(table, dtype=EVENT_DTYPE))
 
+    def point_done(self, number: int) -> None:
+        """Note that point `number` of the plan is finished with the rows taken so far."""
+        with self._mutex:
+            self._check_open()
+            self._points.append((number, self.rows))
+
     def flush(self) -> None:
         """Hand all rows taken so far to the operating system."""
         with self._mutex:
             if self._buffer.rows:
                 for name, values in self._buffer.take().items():
                     extend(self._records[name], values)
+            if self._points:  # after their rows: a point is finished when its rows are there
+                for column, marks in zip(
+                    POINT_COLUMNS, zip(*self._points, strict=True), strict=True
+                ):
+                    extend(self._file["points"][column.name], np.array(marks, column.dtype))
+                self._points = []
             self._flushed_at = time.monotonic()
 
     def finish(
@@ -209,7 +225,7 @@ class RunWriter:
         if self._ledger is None:
             return
         self._ledger.close()
-        for name, values in Ledger.read(self._ledger.path).table().items():
+        for name, values in Ledger.read(self._ledger.path).table(self._messages).items():
             extend(self._file["ledger"][name], values)
 
     def _check_open(self) -> None:
