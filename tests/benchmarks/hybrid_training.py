@@ -54,8 +54,6 @@ class Condition:
     stuck: float = 0.0
 
 
-
-
 def sigma_for(error: float, targets: np.ndarray) -> float:
     """Return the sigma of aims that adds an error of `error` (S, root mean square) to targets."""
 
