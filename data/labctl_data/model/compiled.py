@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
@@ -23,8 +25,29 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     pulse). No `parallel=True`: threads are the caller's, who splits the work so that the answer
     does not depend on their number.
     """
-    dispatcher: Callable[P, R] = numba.njit(cache=True, **_OPTIONS)(function)
-    return dispatcher
+    dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
+    _stamp(dispatcher, Path(function.__code__.co_filename).parent)
+    made: Callable[P, R] = dispatcher
+    return made
+
+
+def _stamp(dispatcher: Any, folder: Path) -> None:  # noqa: ANN401  (a private class of numba)
+    """Let code kept on disk go stale with any source of its folder or of the equations'.
+
+    numba itself looks at the file of the loop alone, and would keep loops with old equations in
+    them. A numba whose caches are made otherwise is left as it is.
+    """
+    index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(index, "_source_stamp"):
+        sources = (_sources(Path(__file__).parent), _sources(folder))
+        index._source_stamp = (index._source_stamp, sources)  # noqa: SLF001  (there is no other way)
+
+
+@cache
+def _sources(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of the modules in a folder."""
+    found = sorted((path.name, path.stat()) for path in folder.glob("*.py"))
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:

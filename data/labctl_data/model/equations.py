@@ -22,6 +22,8 @@ SPREAD_LIMIT = 4.0
 """Reference pulses beyond which the noise of one long pulse no longer grows."""
 MOST_STEPS = 64
 """Most Euler steps of one pulse."""
+STRAIGHT = 1e-6
+"""Curvature in 1/V below which a cell is ohmic to 12 digits."""
 NODE_SPACING = 0.5
 """Distance of the nodes of relaxation walks, in decades."""
 
@@ -144,7 +146,7 @@ def disturb_rate(p: Packed, voltage: float) -> float:
 def current(p: Packed, g: float, voltage: float) -> float:
     """Return the cell's current, g 0.2 V sinh(bV) / sinh(b 0.2 V), in A; odd in the voltage."""
     b = p.curvature
-    if b <= 0.0:
+    if b < STRAIGHT:
         return g * voltage
     return float(g * READ_VOLTAGE * math.sinh(b * voltage) / math.sinh(b * READ_VOLTAGE))
 
@@ -153,7 +155,7 @@ def current(p: Packed, g: float, voltage: float) -> float:
 def voltage_at(p: Packed, g: float, amperes: float) -> float:
     """Return the voltage at which the cell carries this current: the inverse of `current`."""
     b = p.curvature
-    if b <= 0.0:
+    if b < STRAIGHT:
         return amperes / g
     return float(math.asinh(amperes * math.sinh(b * READ_VOLTAGE) / (g * READ_VOLTAGE)) / b)
 

@@ -254,7 +254,8 @@ def convert_noisily(
     work = scratch.work
     saturated = 0
     for v in range(vectors.shape[0]):
-        words = rnd.draw(draws[0], v, draws[1], rnd.CONVERSION, 0)
+        event = draws[1] + v
+        words = rnd.draw(draws[0], event >> 32, event & 0xFFFFFFFF, rnd.CONVERSION, 0)
         keys = (np.uint32(words[0]), np.uint32(words[1]))
         block = 0
         while block < sums.outputs.shape[0]:
