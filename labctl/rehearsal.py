@@ -6,11 +6,11 @@ the rehearsal, and the worst voltage is the procedure's own demand.
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def rehearse(
 
     with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
         file = Path(folder) / "rehearsal.h5"
-        with _stand_in(where, Path(folder)) as choice, choice.open() as station:
+        with _stand_in(where, Path(folder)).open() as station:
             began, began_wall = station.now(), time.monotonic()
             result = run(procedure, station, file, progress=progress)
             ended = station.now()
@@ -102,15 +102,27 @@ def rehearse(
         )
 
 
-@contextmanager
-def _stand_in(where: BenchChoice, folder: Path) -> Iterator[BenchChoice]:
+def _stand_in(where: BenchChoice, folder: Path) -> BenchChoice:
+    """Return a simulated bench of the shape of the one chosen, whose state nobody will miss."""
     from labctl_instruments import load_bench
 
-    bench: BenchFile = load_bench(where.bench)
-    if bench.virtual is not None:
-        yield where
-        return
+    bench = load_bench(where.bench)
+    if bench.virtual is None:
+        clock = "" if bench.with_role("clock") else _CLOCK
+        return BenchChoice(_written(bench, bench.text + clock + _CHIP, folder), where.seed)
+    state = Path(bench.virtual.state)
+    if bench.virtual.state in ("formed", "fresh"):
+        return where
+    copy = folder / f"state-{state.name}"
+    if state.exists():
+        shutil.copyfile(state, copy)
+    text = re.sub(r"(?m)^(\s*state\s*=).*$", lambda found: f"{found[1]} '{copy}'", bench.text)
+    return replace(
+        where, bench=_written(bench, text, folder), chip=where.chip or bench.virtual.file
+    )
+
+
+def _written(bench: BenchFile, text: str, folder: Path) -> str:
     path = folder / f"{bench.name}.toml"
-    clock = "" if bench.with_role("clock") else _CLOCK
-    path.write_text(bench.text + clock + _CHIP, encoding="utf-8")
-    yield BenchChoice(str(path), where.seed)
+    path.write_text(text, encoding="utf-8")
+    return str(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import click
@@ -10,6 +10,10 @@ import click
 from labctl.cli.output import json_option, say
 from labctl.configuration import load_configuration
 from labctl.errors import FailedError
+
+_NAME, _GROUP = "labctl-gui", "gui_scripts"
+_WHERE = "labctl_gui.app:main"
+"""Where the window is found in a source tree that is not installed."""
 
 
 @click.command("gui")
@@ -22,10 +26,8 @@ from labctl.errors import FailedError
 @json_option
 def command(bench: str | None, screenshot: Path | None, as_json: bool) -> None:
     """Open the operator's window."""
-    starters = entry_points(group="gui_scripts", name="labctl-gui")
-    if not starters:
-        raise FailedError("the window: entry point 'labctl-gui' not found; is labctl installed?")
-    start = next(iter(starters)).load()
+    installed = entry_points(group=_GROUP, name=_NAME)
+    start = next(iter(installed), EntryPoint(_NAME, _WHERE, _GROUP)).load()
     arguments = ["--bench", bench or load_configuration().bench]
     if screenshot is not None:
         arguments += ["--screenshot", str(screenshot)]

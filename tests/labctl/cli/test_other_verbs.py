@@ -1,0 +1,134 @@
+"""infer, gui, doctor, bench check, fit and chip show, as a person meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import labctl_instruments
+from labctl.cli.root import run_command_line
+from labctl.doctor import examine
+from labctl_data.run_file import open_run
+
+
+def _facts(capsys, *arguments):
+    code = run_command_line([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_infer_prints_its_accuracies_and_keeps_every_prediction(capsys, tmp_path):
+    path = tmp_path / "digits.h5"
+
+    code, facts = _facts(capsys, "infer", "mcnn", "--count", "50", "-o", str(path))
+
+    run = open_run(path)
+    right = run.record("predicted") == run.record("label")
+    assert code == 0
+    assert facts["accuracy_programmed"] == np.mean(right)
+    assert facts["accuracy_trained"] is None
+    assert facts["images_per_second"] > 0
+    assert run.rows == 50
+    assert int(run.ledger["count"].sum()) == facts["programming_pulses"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["infer", "nothing"], "nothing"),
+        (["infer", "mcnn", "--images", "cats"], "cats"),
+        (["infer", "mcnn", "--bench", "sim-smu"], "FC"),
+    ],
+)
+def test_a_network_that_cannot_be_had_or_mapped_is_bad_input(arguments, named, capsys, tmp_path):
+    code = run_command_line([*arguments, "-o", str(tmp_path / "x.h5")])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert named in said.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_window_is_found_and_takes_a_picture(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    picture = tmp_path / "window.png"
+
+    code, _ = _facts(capsys, "gui", "--bench", "sim-board", "--screenshot", str(picture))
+
+    assert code == 0
+    assert picture.read_bytes()[1:4] == b"PNG"
+
+
+def test_the_doctor_names_what_is_missing_and_how_to_get_it():
+    findings = {finding.name: finding for finding in examine()}
+
+    assert findings["VISA @labctl"].ok
+    assert all(finding.remedy for finding in findings.values() if not finding.ok)
+
+
+def test_bench_check_connects_to_every_instrument_and_names_it(capsys):
+    code, facts = _facts(capsys, "bench", "check", "sim-board", "--connect")
+
+    assert code == 0
+    assert facts["ok"]
+    answers = {each["name"]: each["identity"] for each in facts["instruments"]}
+    assert "ARRAY-BOARD" in answers["board"]
+
+
+def test_bench_check_says_which_instrument_does_not_answer(capsys, tmp_path):
+    shipped = Path(labctl_instruments.__file__).parent / "benches" / "board.toml"
+    bench = tmp_path / "mine.toml"
+    bench.write_text(
+        shipped.read_text().replace(
+            "TCPIP0::192.0.2.10::5025::SOCKET", "TCPIP0::127.0.0.1::9::SOCKET"
+        )
+    )
+
+    code, facts = _facts(capsys, "bench", "check", str(bench), "--connect")
+
+    assert code == 1
+    assert not facts["ok"]
+    assert facts["instruments"][0]["problem"]
+
+
+def test_a_bench_file_with_an_unknown_key_is_one_line_that_names_the_place(capsys, tmp_path):
+    shipped = Path(labctl_instruments.__file__).parent / "benches" / "board.toml"
+    bench = tmp_path / "mine.toml"
+    bench.write_text(shipped.read_text().replace("voltage = 3.5", "voltage = 3.5\nvolts = 3"))
+
+    code = run_command_line(["bench", "check", str(bench)])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "mine.toml [envelope]" in said
+    assert "volts" in said
+
+
+def test_a_dry_run_leaves_the_state_of_a_simulated_chip_alone(capsys, tmp_path):
+    shipped = Path(labctl_instruments.__file__).parent / "benches" / "sim-board.toml"
+    bench, state = tmp_path / "mine.toml", tmp_path / "chip-state.h5"
+    bench.write_text(shipped.read_text().replace('state = "formed"', 'state = "chip-state.h5"'))
+    small = ["-p", "cells=0/0/:", "-p", "levels=2", "-p", "after=1s", "--bench", str(bench)]
+
+    code, _ = _facts(capsys, "run", "WriteVerify", *small, "--dry-run")
+
+    assert code == 0
+    assert not state.exists()
+
+
+def test_a_chip_file_shows_what_was_identified_and_what_was_not(capsys, tmp_path):
+    run, chip = tmp_path / "write.h5", tmp_path / "chip.h5"
+    small = ["-p", "cells=0/0:16/:", "-p", "levels=8", "-p", "after=1s"]
+    _facts(capsys, "run", "WriteVerify", *small, "-o", str(run))
+
+    code, fitted = _facts(capsys, "fit", str(run), "-o", str(chip))
+    _, shown = _facts(capsys, "chip", "show", str(chip))
+
+    verdicts = {each["name"]: each["identifiable"] for each in shown["parameters"]}
+    assert code == 0
+    assert {"parameters", "quality"} <= fitted.keys()
+    assert verdicts["reset_step"] is True
+    assert verdicts["reset_slope"] is False
+    assert run_command_line(["fit", str(run), "-o", str(chip)]) == 2
