@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,21 @@ def _open(path: Path, error: type[FileError]) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as reason:
         if "already open for write" not in str(reason):
-            raise error(f"{path}: cannot be opened as HDF5 ({one_line(reason)})") from reason
+            raise error(f"{path}: {_closed_book(str(reason))}") from reason
     try:
         return h5py.File(path, "r", swmr=True)
     except OSError as reason:
         raise error(f"{path}: its writer died and it cannot be opened: {one_line(reason)}") from (
             reason
         )
+
+
+def _closed_book(reason: str) -> str:
+    """Say why an HDF5 file cannot be opened."""
+    cut = re.search(r"truncated file: eof = (\d+),.* stored_eof = (\d+)", reason)
+    if cut:
+        return f"cut short: asked for {cut[2]} bytes, found {cut[1]}"
+    return f"cannot be opened as HDF5 ({' '.join(reason.split())})"
 
 
 def _complaints(file: h5py.File, file_size: int) -> Iterator[str]:

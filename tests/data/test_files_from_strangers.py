@@ -35,6 +35,14 @@ def test_a_truncated_file_is_refused(good: Path, share: float) -> None:
         open_run(good)
 
 
+def test_a_truncated_file_is_said_to_be_cut_short(good: Path) -> None:
+    whole = good.read_bytes()
+    good.write_bytes(whole[:3000])
+
+    with pytest.raises(RunFileError, match=f"cut short: asked for {len(whole)} bytes, found 3000"):
+        open_run(good)
+
+
 @pytest.mark.parametrize("content", [b"", b"Current (A),Voltage (V)\n1,2\n", bytes(4096)])
 def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.h5"

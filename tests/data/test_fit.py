@@ -111,6 +111,7 @@ def test_what_the_procedures_cannot_part_is_carried_from_the_named_prior(
 
     assert not any(parameters[name].identifiable for name in CARRIED)
     assert {parameters[name].source for name in CARRIED} == {"preset yao"}
+    assert parameters["gate_slope"].source == "preset yao, scaled to bound_high at set_gate"
     assert all(np.isnan(parameters[name].uncertainty) for name in CARRIED)
 
 

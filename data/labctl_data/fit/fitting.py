@@ -114,7 +114,8 @@ def _tell_pulses(estimates: Estimates, evidence: Evidence) -> None:
 def _imply_gate_law(estimates: Estimates, top: float) -> None:
     """Let the gate's bound meet the upper bound at the reference gate: there it was seen."""
     model = estimates.model
-    estimates.imply(gate_slope=top / (model.set_gate - model.gate_threshold))
+    slope = top / (model.set_gate - model.gate_threshold)
+    estimates.imply("scaled to bound_high at set_gate", gate_slope=slope)
 
 
 def _go_round(
@@ -241,7 +242,7 @@ def _tell_formed(estimates: Estimates, evidence: Evidence) -> None:
     error = float(2 * half / np.sqrt(len(found))) + 1e-12
     source, middle = evidence.named("WriteVerify"), float(np.mean(found))
     if half > 0:
-        estimates.imply(formed_low=middle - half, formed_high=middle + half)
+        estimates.imply("", formed_low=middle - half, formed_high=middle + half)
         estimates.tell("formed_low", middle - half, error, source)
         estimates.tell("formed_high", middle + half, error, source)
 

@@ -64,13 +64,14 @@ class Estimates:
         self.model = prior
         self._source = source
         self._told: dict[str, tuple[npt.ArrayLike, str]] = {}
+        self._implied: dict[str, str] = {}
 
     def tell(self, name: str, value: npt.ArrayLike, error: npt.ArrayLike, source: str) -> None:
         """Replace a parameter by what the data say; `source` names the runs."""
-        self.imply(**{name: value})
+        self._set(**{name: value})
         self._told[name] = (error, source)
 
-    def imply(self, **values: npt.ArrayLike) -> None:
+    def imply(self, reason: str, **values: npt.ArrayLike) -> None:
         """Set parameters that follow from others, without calling them identifiable.
 
         Raises
@@ -78,6 +79,10 @@ class Estimates:
         FitError
             If a value is not physical.
         """
+        self._set(**values)
+        self._implied |= dict.fromkeys(values, reason)
+
+    def _set(self, **values: npt.ArrayLike) -> None:
         try:
             self.model = self.model.with_parameters(**values)
         except ModelError as error:
@@ -95,9 +100,9 @@ class Estimates:
         value = self.model.parameters[name]
         if name not in self._told:
             nothing = np.full(np.shape(value), np.nan) if np.ndim(value) else float("nan")
-            return FittedParameter(
-                name, value, unit, nothing, identifiable=False, source=self._source
-            )
+            reason = self._implied.get(name)
+            source = f"{self._source}, {reason}" if reason else self._source
+            return FittedParameter(name, value, unit, nothing, identifiable=False, source=source)
         error, source = self._told[name]
         array = np.broadcast_to(np.asarray(error, np.float64), np.shape(value))
         doubt = array if array.ndim else float(array)
