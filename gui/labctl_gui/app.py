@@ -1,36 +1,22 @@
-"""Start the operator's window."""
+"""Start the operator's window; nothing of Qt is imported before it is known to be there."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-
-from PyQt6.QtCore import QSettings
-from PyQt6.QtWidgets import QApplication
 
 from labctl.configuration import refuse_existing
 from labctl_data.errors import LabctlError
-from labctl_gui.state.journal import Journal
 
-log = logging.getLogger("labctl")
-
-LOGGERS = ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "labctl_data")
-"""Loggers whose lines are shown."""
-SWITCH = 1e-3
-"""How long a thread keeps the interpreter while another waits for it, in s."""
-ENDING = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that close the window and bring the bench to rest."""
 DEFAULT_BENCH = "sim-board"
 """The bench that is opened when nobody names one."""
+
+
+class DisplayError(LabctlError):
+    """There is no Qt, or no screen to draw on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,74 +59,41 @@ def launch(bench: str | None, screenshot: Path | None) -> int:
     Raises
     ------
     LabctlError
-        If the picture exists already, or the bench for it does not open.
+        If there is no Qt or no display, the picture exists already, or the bench for it does not
+        open.
     """
     if screenshot is not None:
         refuse_existing(screenshot)
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    application = make_application()
-    journal = listen()
-    catch_exceptions()
-    from labctl_gui.state.session import Session
-    from labctl_gui.window import OperatorWindow
+    require_display()
+    if screenshot is None:
+        from labctl_gui.application import run_window
 
-    session = Session()
-    if screenshot is not None:
-        from labctl_gui.screenshot import take_screenshot
+        return run_window(bench or DEFAULT_BENCH)
+    from labctl_gui.screenshot import take_screenshot
 
-        take_screenshot(session, journal, bench or DEFAULT_BENCH, screenshot)
-        return 0
-    window = OperatorWindow(session, journal, QSettings("labctl", "labctl"))
-    session.open_bench(bench or DEFAULT_BENCH)
-    window.show()
-    for number in ENDING:
-        signal.signal(number, lambda *_: window.end())
+    take_screenshot(bench or DEFAULT_BENCH, screenshot)
+    return 0
+
+
+def require_display() -> None:
+    """Refuse where Qt would fail to load, or would end the process for want of a display.
+
+    Raises
+    ------
+    DisplayError
+        With what to do about it.
+    """
     try:
-        return application.exec()
-    finally:
-        session.close()
-
-
-def make_application() -> QApplication:
-    """Return the one QApplication of this process."""
-    existing = QApplication.instance()
-    if isinstance(existing, QApplication):
-        return existing
-    # The bench thread computes in Python too: a click is not to wait 5 ms for each of its turns.
-    sys.setswitchinterval(SWITCH)
-    application = QApplication(sys.argv[:1])
-    application.setApplicationName("labctl")
-    return application
-
-
-def listen() -> Journal:
-    """Return a journal that hears labctl's log lines from now on."""
-    journal = Journal()
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        logger.addHandler(journal)
-        logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
-    return journal
-
-
-def stop_listening(journal: Journal) -> None:
-    """Let a journal hear no more."""
-    for name in LOGGERS:
-        logging.getLogger(name).removeHandler(journal)
-
-
-def catch_exceptions() -> None:
-    """Log what a slot or a thread did not catch, instead of letting Qt end the process."""
-    sys.excepthook = _log_exception
-    threading.excepthook = lambda caught: _log_exception(
-        caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
-    )
-
-
-def _log_exception(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        QApplication.quit()
-        return
-    log.error("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
+        import PyQt6.QtWidgets  # noqa: F401  (only whether it can be loaded)
+    except ImportError as error:
+        raise DisplayError(
+            f"the window needs Qt, which cannot be loaded ({error}); on Debian: apt-get install "
+            "libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3 fonts-dejavu-core"
+        ) from error
+    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform == "linux" and not (has_screen or os.environ.get("QT_QPA_PLATFORM")):
+        raise DisplayError(
+            "the window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set; "
+            "--screenshot FILE draws one picture without"
+        )

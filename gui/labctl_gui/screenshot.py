@@ -11,8 +11,8 @@ from PyQt6.QtCore import QEventLoop, QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from labctl_data.errors import LabctlError
+from labctl_gui.application import catch_exceptions, listen, make_application, stop_listening
 from labctl_gui.state.bench import BenchPhase
-from labctl_gui.state.journal import Journal
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
 
@@ -26,7 +26,7 @@ class ScreenshotError(LabctlError):
     """The picture could not be taken."""
 
 
-def take_screenshot(session: Session, journal: Journal, bench: str, path: Path) -> None:
+def take_screenshot(bench: str, path: Path) -> None:
     """Open `bench`, read its first PE, draw the window into `path`, and close.
 
     Raises
@@ -34,6 +34,10 @@ def take_screenshot(session: Session, journal: Journal, bench: str, path: Path) 
     ScreenshotError
         If the bench does not open or the file cannot be written.
     """
+    application = make_application()
+    journal = listen()
+    catch_exceptions()
+    session = Session()
     with TemporaryDirectory() as folder:
         settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
         window = OperatorWindow(session, journal, settings)
@@ -45,7 +49,9 @@ def take_screenshot(session: Session, journal: Journal, bench: str, path: Path) 
             if not window.grab().save(str(path), "PNG"):
                 raise ScreenshotError(f"screenshot {path}: cannot be written")
         finally:
-            window.close()
+            window.end()
+            stop_listening(journal)
+            application.processEvents()
 
 
 def _open_and_read(session: Session, window: OperatorWindow, bench: str) -> None:

@@ -20,7 +20,7 @@ from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtTest import QTest
 
 from labctl_data.cells import Geometry
-from labctl_gui import app
+from labctl_gui.application import listen, make_application
 from labctl_gui.screenshot import live, wait_for
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.chip_map import ChipMap
@@ -30,8 +30,8 @@ from labctl_gui.window import OperatorWindow
 
 UP = """
 import time; start = time.perf_counter()
-from labctl_gui import app
-application, journal = app.make_application(), app.listen()
+from labctl_gui.application import listen, make_application
+application, journal = make_application(), listen()
 from PyQt6.QtCore import QSettings
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
@@ -165,10 +165,10 @@ def main() -> None:
     """Measure everything."""
     with tempfile.TemporaryDirectory() as folder:
         measure_start(folder)
-        application = app.make_application()
+        application = make_application()
         session = Session(Path(folder))
         settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
-        window = OperatorWindow(session, app.listen(), settings)
+        window = OperatorWindow(session, listen(), settings)
         window.resize(1920, 1080)
         window.show()
         window._timer.stop()

@@ -12,7 +12,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from PyQt6.QtCore import QSettings
 
-from labctl_gui import app
+from labctl_gui import application
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
@@ -98,9 +98,9 @@ def settings(tmp_path: Path) -> QSettings:
 @pytest.fixture
 def journal() -> Iterator[Journal]:
     """A journal that hears labctl."""
-    journal = app.listen()
+    journal = application.listen()
     yield journal
-    app.stop_listening(journal)
+    application.stop_listening(journal)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def make_window(
     """Open the operator's window on a session."""
 
     def make(session: Session) -> OperatorWindow:
-        app.make_application()
+        application.make_application()
         window = OperatorWindow(session, journal, settings)
         window.resize(1366, 768)
         qtbot.addWidget(window, before_close_func=lambda w: w.end())

@@ -13,7 +13,7 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QComboBox
 
-from labctl_gui import app, theme
+from labctl_gui import app, application, theme
 from labctl_gui.screenshot import ScreenshotError
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.runs import RunStatus
@@ -356,7 +356,7 @@ def caught(monkeypatch):
     """The application's own hooks, and those of before afterwards."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    app.catch_exceptions()
+    application.catch_exceptions()
 
 
 def test_an_exception_in_a_slot_is_shown_and_the_window_lives_on(window, qtbot, caught, caplog):

@@ -177,9 +177,16 @@ class Session:
         self.benches = shipped_benches()
         from labctl_procedures import catalogue  # with PyMeasure: 1.5 s that nobody waits for
 
+        found = []
         for name in catalogue.names():
-            catalogue.load(name)
-        self.procedures = catalogue.names()
+            try:
+                # Made once here, before anybody else may: the first procedures of two threads at
+                # a time find PyMeasure's registry of units half built.
+                catalogue.make(name)
+                found.append(name)
+            except LabctlError as error:
+                log.error("procedure %s is left out: %s", name, error)  # noqa: TRY400  (one line)
+        self.procedures = tuple(found)
 
     def _open_station(self, bench: str, seed: int | None, chip: Path | None) -> None:
         from labctl_instruments import load_bench, open_bench

@@ -1,0 +1,95 @@
+"""The Qt application: its log, its exceptions, its signals, and the window in it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from types import TracebackType
+
+from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QApplication
+
+from labctl_gui.state.journal import Journal
+from labctl_gui.state.session import Session
+from labctl_gui.window import OperatorWindow
+
+log = logging.getLogger("labctl")
+
+LOGGERS = ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "labctl_data")
+"""Loggers whose lines are shown."""
+SWITCH = 1e-3
+"""How long a thread keeps the interpreter while another waits for it, in s."""
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that close the window and bring the bench to rest."""
+
+
+def run_window(bench: str) -> int:
+    """Open the window on a bench and stay until it is closed; return Qt's exit code.
+
+    Parameters
+    ----------
+    bench : str
+        Name of a shipped bench or path of a bench file.
+    """
+    application = make_application()
+    journal = listen()
+    catch_exceptions()
+    session = Session()
+    window = OperatorWindow(session, journal, QSettings("labctl", "labctl"))
+    session.open_bench(bench)
+    window.show()
+    for number in ENDING:
+        signal.signal(number, lambda *_: window.end())
+    try:
+        return application.exec()
+    finally:
+        session.close()
+
+
+def make_application() -> QApplication:
+    """Return the one QApplication of this process."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    # The bench thread computes in Python too: a click is not to wait 5 ms for each of its turns.
+    sys.setswitchinterval(SWITCH)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("labctl")
+    return application
+
+
+def listen() -> Journal:
+    """Return a journal that hears labctl's log lines from now on."""
+    journal = Journal()
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(journal)
+        logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
+    return journal
+
+
+def stop_listening(journal: Journal) -> None:
+    """Let a journal hear no more."""
+    for name in LOGGERS:
+        logging.getLogger(name).removeHandler(journal)
+
+
+def catch_exceptions() -> None:
+    """Log what a slot or a thread did not catch, instead of letting Qt end the process."""
+    sys.excepthook = _log_exception
+    threading.excepthook = lambda caught: _log_exception(
+        caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
+    )
+
+
+def _log_exception(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        QApplication.quit()
+        return
+    log.error("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))
