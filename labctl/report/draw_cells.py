@@ -104,6 +104,7 @@ def traces_picture(
 
 def _log_x(axes: Any, label: str, linear_to: float | None) -> None:  # noqa: ANN401
     for panel in axes:
+        panel.margins(x=0.01)
         if linear_to is None:
             panel.set_xscale("log")
         else:
