@@ -10,7 +10,8 @@ LabctlError
 │   └── BoardMessageError       a message of the array-test board that contradicts itself
 ├── RackError                   a virtual bench that cannot be built, or lacks an instrument
 │   ├── ServingError            a virtual bench that cannot be served
-│   └── ConnectionRefusal       a client of a served bench that is not listened to any longer
+│   ├── ConnectionRefusal       a client of a served bench that is not listened to any longer
+│   └── ConnectionLostError     a virtual instrument that is cut off, as its bench file plans
 └── InstrumentError             an instrument that did not do as it was told
     ├── DialogueError           an answer that cannot be understood, or none
     ├── RefusalError            a command that the instrument put into its error queue
@@ -119,6 +120,10 @@ class ServingError(RackError):
 
 class ConnectionRefusal(RackError):  # noqa: N818  (no error of the server's: its answer)
     """A client of a served bench broke a rule, and is hung up on."""
+
+
+class ConnectionLostError(RackError):
+    """The line to a virtual instrument broke: a planned fault; the message was not heard."""
 
 
 class InstrumentError(LabctlError):

@@ -25,6 +25,23 @@ DRIVERS = (
     "keithley-707b",
     "keysight-81160a",
 )
+FAULT_KINDS = (
+    "timeout",
+    "garbage",
+    "truncated",
+    "late",
+    "disconnect",
+    "stuck-relay",
+    "over-range",
+    "compliance",
+)
+"""What can go wrong on a virtual bench."""
+ROLES_OF_A_FAULT: Mapping[str, tuple[str, ...]] = {
+    "stuck-relay": ("matrix",),
+    "over-range": ("bit-line", "source-line", "word-line"),
+    "compliance": ("bit-line", "source-line", "word-line"),
+}
+"""Roles of the instruments that a fault can befall; all, where it is not named."""
 Role = Literal["board", "clock", "bit-line", "source-line", "word-line", "pulser", "matrix"]
 
 ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
@@ -122,6 +139,26 @@ class MeasurementTable(Table):
     """Time at each point of a sweep, in s (board bench)."""
 
 
+class FaultTable(Table):
+    """One thing that goes wrong on a virtual bench, and when."""
+
+    instrument: str
+    """Name of the instrument in this file."""
+    kind: Literal[FAULT_KINDS]  # type: ignore[valid-type]  # a tuple of literals is one to pydantic
+    """What goes wrong."""
+    nth: int | None = Field(default=None, gt=0)
+    """The chance that is taken, counted from 1: answers, or messages; either this or
+    `probability`."""
+    probability: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Probability that a chance is taken."""
+    seed: int = Field(default=1, ge=0)
+    """Seed of the chances taken with a probability."""
+    channel: str = ""
+    """`stuck-relay`: the crosspoint, e.g. `1A01`."""
+    stuck_closed: bool = False
+    """`stuck-relay`: whether the contact stays closed; else it stays open."""
+
+
 class VirtualTable(Table):
     """The simulated chip of a virtual bench."""
 
@@ -141,6 +178,8 @@ class VirtualTable(Table):
     """False: all cells alike, and every pulse its mean step."""
     clock: Literal["jump", "real"] = "jump"
     """`jump`: bench time passes at once; `real`: it passes with the wall's."""
+    faults: list[FaultTable] = []
+    """What goes wrong, each a table `[[virtual.faults]]`."""
 
 
 class BenchFile(Table):
@@ -202,6 +241,7 @@ def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
     yield from _addresses(bench)
     yield from _roles(bench)
     yield from _chip_source(bench)
+    yield from _faults(bench)
     if bench.kind == "smu":
         yield from _rows(bench)
         yield from _lines(bench)
@@ -211,6 +251,7 @@ def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
                 yield table, "a board bench has no matrix: the board drives its lines itself"
 
 
+_CROSSPOINT = re.compile(r"[1-6][A-H](?:0[1-9]|1[0-2])")
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
@@ -258,6 +299,27 @@ def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:
         )
     if not bench.with_role("clock"):
         yield "instruments", "a bench with [virtual] needs an instrument with role 'clock'"
+
+
+def _faults(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    for fault in bench.virtual.faults if bench.virtual else ():
+        for problem in _fault_problems(bench, fault):
+            yield "virtual.faults", problem
+
+
+def _fault_problems(bench: BenchFile, fault: FaultTable) -> Iterable[str]:
+    named = f"'{fault.kind}' of '{fault.instrument}'"
+    table = bench.instruments.get(fault.instrument)
+    if table is None:
+        yield f"{named}: '{fault.instrument}' is no instrument of this bench"
+    elif table.role not in ROLES_OF_A_FAULT.get(fault.kind, (table.role,)):
+        wanted = " or ".join(ROLES_OF_A_FAULT[fault.kind])
+        yield f"{named}: befalls instruments with role {wanted}, this one is '{table.role}'"
+    if (fault.nth is None) == (fault.probability is None):
+        found = "neither" if fault.nth is None else "both"
+        yield f"{named}: expected either 'nth' or 'probability', found {found}"
+    if fault.kind == "stuck-relay" and not _CROSSPOINT.fullmatch(fault.channel):
+        yield f"{named}: channel = '{fault.channel}' is no crosspoint such as 1A01"
 
 
 def _rows(bench: BenchFile) -> Iterable[tuple[str, str]]:

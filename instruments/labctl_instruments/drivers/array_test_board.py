@@ -68,7 +68,7 @@ class ArrayTestBoard(ScpiInstrument):
     @property
     def geometry(self) -> Geometry:
         """Size of the chip that the board serves."""
-        pes, rows, columns = (int(part) for part in self.ask(":ARR:GEOM?").split(","))
+        pes, rows, columns = self.values(":ARR:GEOM?", cast=int)
         return Geometry(pes, rows, columns)
 
     def output_off(self) -> None:

@@ -6,12 +6,13 @@ import contextlib
 import logging
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy.typing as npt
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument, SCPIMixin
+from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource
 
@@ -20,6 +21,7 @@ from labctl_instruments.errors import (
     InstrumentError,
     ReadBackError,
     RefusalError,
+    WireError,
 )
 from labctl_instruments.wire.blocks import block_span, decode_array
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _MOST_ERRORS = 64
 _MOST_STALE_ANSWERS = 8
+_MOST_ATTEMPTS = 4
 
 
 class BenchInstrument(Instrument):
@@ -34,8 +37,9 @@ class BenchInstrument(Instrument):
 
     A write and the read of its answer are one exchange under one lock: two threads on one
     instrument otherwise read each other's answers. A query that is not answered in time is
-    followed by a resynchronisation, so that the late answer is never taken for the next one; the
-    query itself is not repeated here, for it may have pulsed.
+    followed by a resynchronisation, so that the late answer is never taken for the next one; a
+    connection that broke is opened anew. What `ask` sends is never repeated, for it may have
+    pulsed; what `values` sends (PyMeasure's properties) only asks, and is asked once more.
     """
 
     models: ClassVar[tuple[str, ...]] = ()
@@ -43,13 +47,85 @@ class BenchInstrument(Instrument):
 
     def __init__(self, adapter: Adapter, name: str, **_: Any) -> None:  # noqa: ANN401
         self.exchange_lock = threading.RLock()
+        self._is_in_step = True
         # What SCPIMixin passes beside the name is this same keyword.
         super().__init__(adapter, name, includeSCPI=False)
 
     def write(self, command: str, **kwargs: Any) -> None:  # noqa: ANN401  (PyMeasure's signature)
-        """Send a command."""
-        with self.exchange_lock:
+        """Send a command.
+
+        Raises
+        ------
+        DialogueError
+            If the connection broke; it is open again, the command was not repeated.
+        """
+        with self._exchange(command, is_query=False):
             super().write(command, **kwargs)
+
+    def read(self, **kwargs: Any) -> str:  # noqa: ANN401  (PyMeasure's signature)
+        """Read an answer, whole.
+
+        Raises
+        ------
+        DialogueError
+            If it ends before its line does.
+        """
+        answer = super().read(**kwargs)
+        connection = self.adapter.connection
+        if (
+            isinstance(connection, MessageBasedResource)
+            and connection.read_termination is None
+            and not answer.endswith("\n")
+        ):
+            raise DialogueError(self.name, f"the answer '{answer[:40]}' is cut short")
+        return answer
+
+    def values(
+        self,
+        command: str,
+        separator: str = ",",
+        cast: Callable[[str], Any] = float,
+        preprocess_reply: Callable[[str], str] | None = None,
+        maxsplit: int = -1,
+        **kwargs: Any,  # noqa: ANN401  (PyMeasure's signature)
+    ) -> list[Any]:
+        """Ask for values, and once more if the answer was lost or spoilt; see PyMeasure.
+
+        Raises
+        ------
+        DialogueError
+            If what is answered is not what `cast` makes, twice.
+        """
+
+        def ask() -> list[Any]:
+            found = super(BenchInstrument, self).values(
+                command, separator, cast, preprocess_reply, maxsplit, **kwargs
+            )
+            if cast is not str and any(isinstance(each, str) for each in found):
+                raise DialogueError(self.name, f"'{command}' answered '{separator.join(found)}'")
+            return found
+
+        try:
+            return ask()
+        except DialogueError as error:
+            log.warning("%s; asked again", error)
+            return ask()
+
+    def ask_number(self, command: str) -> float:
+        """Send a query, once, and return the number it answers.
+
+        Raises
+        ------
+        DialogueError
+            If it answers no number.
+        RefusalError
+            If no answer came and the instrument's error queue says why.
+        """
+        answer = self.ask(command)
+        try:
+            return float(answer)
+        except ValueError as error:
+            raise DialogueError(self.name, f"'{command}' answered '{answer.strip()}'") from error
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its answer.
@@ -175,14 +251,32 @@ class BenchInstrument(Instrument):
         return errors
 
     @contextlib.contextmanager
-    def _exchange(self, asked: str | bytes) -> Iterator[None]:
-        """Hold the instrument for one exchange; say why if it is not answered."""
+    def _exchange(self, asked: str | bytes, *, is_query: bool = True) -> Iterator[None]:
+        """Hold the instrument for one exchange; say why if it fails."""
         with self.exchange_lock:
+            if not self._is_in_step:
+                self._resynchronise()
             try:
                 yield
+            except UnicodeDecodeError as error:
+                raise DialogueError(self.name, f"'{_head(asked)}' answered no text") from error
             except VisaIOError as error:
-                head = asked if isinstance(asked, str) else asked.decode("ascii", "replace")
-                raise self._reason(head[:40].strip(), error) from error
+                if error.error_code == StatusCode.error_connection_lost:
+                    self._reconnect()
+                    problem = f"the connection broke at '{_head(asked)}', and is open again"
+                    raise DialogueError(self.name, problem) from error
+                if not is_query:
+                    raise
+                raise self._reason(_head(asked), error) from error
+
+    def _reconnect(self) -> None:
+        """Open the connection anew, as it was."""
+        connection = self.adapter.connection
+        timeout, termination = connection.timeout, connection.read_termination
+        connection.close()
+        connection.open()
+        connection.timeout = timeout
+        connection.read_termination = termination
 
     def _reason(self, asked: str, error: VisaIOError) -> InstrumentError:
         """Return why a query was not answered, with the dialogue in step again."""
@@ -191,20 +285,25 @@ class BenchInstrument(Instrument):
         try:
             self._resynchronise()
             errors = self._drain_errors()
-        except (VisaIOError, DialogueError):
+        except (VisaIOError, DialogueError, WireError):
             return unanswered
         return RefusalError(self.name, errors) if errors else unanswered
 
     def _resynchronise(self) -> None:
-        connection = self.adapter.connection
-        with contextlib.suppress(VisaIOError):  # sockets have no device clear
-            connection.clear()
-        self.write("*IDN?")
-        for _ in range(_MOST_STALE_ANSWERS):
-            answer = self.read()
-            if self._is_mine(answer):
-                return
+        """Drop what is late: go on only once the instrument answers who it is."""
+        self._is_in_step = False
+        for _ in range(_MOST_ATTEMPTS):
+            with contextlib.suppress(VisaIOError, DialogueError, UnicodeDecodeError):
+                if self._answers_to_its_name():
+                    self._is_in_step = True
+                    return
         raise DialogueError(self.name, "the dialogue is out of step: *IDN? is not answered")
+
+    def _answers_to_its_name(self) -> bool:
+        with contextlib.suppress(VisaIOError):  # sockets have no device clear
+            self.adapter.connection.clear()
+        super().write("*IDN?")
+        return any(self._is_mine(self.read()) for _ in range(_MOST_STALE_ANSWERS))
 
     def _is_mine(self, identity: str) -> bool:
         return any(model in identity.upper() for model in self.models)
@@ -230,9 +329,18 @@ class ScpiInstrument(SCPIMixin, BenchInstrument):
 
 
 def parse_error(answer: str) -> tuple[int, str]:
-    """Return number and text of an answer `-222,"Data out of range"`."""
+    """Return number and text of an answer `-222,"Data out of range"`; WireError if it is none."""
     number, _, text = answer.strip().partition(",")
-    return int(number), text.strip().strip('"')
+    try:
+        return int(number), text.strip().strip('"')
+    except ValueError as error:
+        raise WireError(f"'{answer.strip()[:40]}' is no entry of an error queue") from error
+
+
+def _head(asked: str | bytes) -> str:
+    """Return the beginning of what was sent, for a message."""
+    text = asked if isinstance(asked, str) else asked.decode("ascii", "replace")
+    return text[:40].strip()
 
 
 def _read_counted(connection: MessageBasedResource) -> bytes:

@@ -82,7 +82,7 @@ class Keithley2450(ScpiInstrument):
         ReadBackError
             If it reads back another level.
         """
-        found = float(self.ask(f":SOUR:VOLT {voltage:.9g};:SOUR:VOLT?"))
+        found = self.ask_number(f":SOUR:VOLT {voltage:.9g};:SOUR:VOLT?")
         if abs(found - voltage) > 1e-6 * max(1.0, abs(voltage)):
             raise ReadBackError(self.name, "source voltage", voltage, found)
 
@@ -94,13 +94,9 @@ class Keithley2450(ScpiInstrument):
         DialogueError
             If the reading is an overflow or no number.
         """
-        answer = self.ask(":READ?")
-        try:
-            current = float(answer)
-        except ValueError as error:
-            raise DialogueError(self.name, f"':READ?' answered '{answer.strip()}'") from error
+        current = self.ask_number(":READ?")
         if not abs(current) < _OVERFLOW:
-            raise DialogueError(self.name, f"':READ?' overflowed ({answer.strip()})")
+            raise DialogueError(self.name, f"':READ?' overflowed ({current:g})")
         return current
 
     def output_off(self) -> None:

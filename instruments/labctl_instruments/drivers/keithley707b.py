@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import BenchInstrument
+from labctl_instruments.errors import WireError
 
 
 class Keithley707B(BenchInstrument):
@@ -66,9 +67,13 @@ class Keithley707B(BenchInstrument):
 
     def _execute(self, command: str) -> None:
         """Send a command and, in the same message, ask how many errors wait."""
-        if float(self.ask(f"{command} print(errorqueue.count)")):
+        if self.ask_number(f"{command} print(errorqueue.count)"):
             self.check_errors()
 
     def _next_error(self) -> tuple[int, str]:
-        number, _, rest = self.ask("print(errorqueue.next())").strip().partition("\t")
-        return int(float(number)), rest.partition("\t")[0]
+        answer = self.ask("print(errorqueue.next())").strip()
+        number, _, rest = answer.partition("\t")
+        try:
+            return int(float(number)), rest.partition("\t")[0]
+        except ValueError as error:
+            raise WireError(f"'{answer[:40]}' is no entry of an error queue") from error

@@ -47,7 +47,7 @@ class Keysight81160A(ScpiInstrument):
         self.write(f":VOLT{channel}:LOW 0")
         self.write(f":VOLT{channel}:LIM:LOW 0;:VOLT{channel}:LIM:HIGH {voltage_limit:.9g}")
         self.write(f":VOLT{channel}:LIM:STAT 1")
-        found = float(self.ask(f":VOLT{channel}:LIM:HIGH?"))
+        found = self.ask_number(f":VOLT{channel}:LIM:HIGH?")
         if abs(found - voltage_limit) > 1e-6:
             raise ReadBackError(self.name, f"VOLT{channel}:LIM:HIGH", voltage_limit, found)
         self.check_errors()
@@ -85,5 +85,5 @@ class Keysight81160A(ScpiInstrument):
     def outputs_on(self) -> tuple[str, ...]:
         """Return the channels whose output is on, as `output 1`."""
         return tuple(
-            f"output {channel}" for channel in _CHANNELS if float(self.ask(f":OUTP{channel}?")) != 0
+            f"output {channel}" for channel in _CHANNELS if self.ask_number(f":OUTP{channel}?") != 0
         )

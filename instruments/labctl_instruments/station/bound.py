@@ -141,7 +141,16 @@ class BoundStation:
 
 
 def _attempt(action: Callable[[], None], faults: list[Exception]) -> None:
-    """Try one step of coming to rest: a fault is kept, so that the next step is tried too."""
+    """Try one step of coming to rest, twice if need be: it does no harm when it was done already.
+
+    A fault that stays is kept, so that the next step is tried too.
+    """
+    try:
+        action()
+    except Exception:  # the boundary: what is lost on the way may arrive when it is sent again
+        log.exception("coming to rest; tried again")
+    else:
+        return
     try:
         action()
     except Exception as fault:  # the boundary: all faults are raised together

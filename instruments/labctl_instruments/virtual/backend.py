@@ -16,6 +16,7 @@ from pyvisa.constants import EventMechanism, EventType, ResourceAttribute, Statu
 from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
 from pyvisa.util import DebugInfo, LibraryPath
 
+from labctl_instruments.errors import ConnectionLostError
 from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.persona import QUERY_INTERRUPTED, QUERY_UNTERMINATED
 from labctl_instruments.virtual.rack import Rack, registered
@@ -33,7 +34,16 @@ _TERMINATED = StatusCode.success_termination_character_read
 class _Session:
     """One opened instrument: its attributes, what was written and what waits to be read."""
 
-    __slots__ = ("address", "attributes", "input", "output", "position", "rack", "termchar")
+    __slots__ = (
+        "address",
+        "attributes",
+        "input",
+        "is_lost",
+        "output",
+        "position",
+        "rack",
+        "termchar",
+    )
 
     def __init__(self, rack: Rack, address: str, parsed: rname.ResourceName) -> None:
         self.rack = rack
@@ -43,6 +53,7 @@ class _Session:
         self.position = 0
         self.termchar = b"\n"
         self.attributes: dict[int, Any] = _attributes(parsed)
+        self.is_lost = False
 
     def write(self, data: bytes) -> None:
         """Send a message, or keep it until the one that ends it."""
@@ -54,7 +65,10 @@ class _Session:
         if self.output:
             self.discard()
             self.rack.query_error(self.address, QUERY_INTERRUPTED)
-        self.output = self.rack.exchange(self.address, message)
+        try:
+            self.output = self.rack.exchange(self.address, message)
+        except ConnectionLostError:
+            self.is_lost = True
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Return what waits, up to its end, to the termination character, or to `count` bytes."""
@@ -143,7 +157,10 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return 0, self._fail(session, StatusCode.error_invalid_object)
-        opened.write(data)
+        if not opened.is_lost:
+            opened.write(data)
+        if opened.is_lost:
+            return 0, self._fail(session, StatusCode.error_connection_lost)
         self._last_status = self._last_status_in_session[session] = _SUCCESS
         return len(data), _SUCCESS
 
@@ -152,6 +169,8 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return b"", self._fail(session, StatusCode.error_invalid_object)
+        if opened.is_lost:
+            return b"", self._fail(session, StatusCode.error_connection_lost)
         data, status = opened.read(count)
         if status < 0:
             return b"", self._fail(session, status)

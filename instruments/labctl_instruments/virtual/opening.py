@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labctl_instruments.bench.loading import load_bench
-from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.schema import BenchFile, FaultTable, VirtualTable
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.chip_source import make_chip, save_chip
 from labctl_instruments.virtual.clock import Clock, ClockMode
 from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.faults import Hardware, doors
 from labctl_instruments.virtual.persona import Persona
 from labctl_instruments.virtual.personas.array_board import ArrayBoardPersona
 from labctl_instruments.virtual.personas.clock import ClockPersona
@@ -58,7 +59,13 @@ def open_rack(
     clock.set_time(source.time)
     clock.mode = ClockMode[virtual.clock.upper()]
     journal = DialogueLog() if log is None else log
-    personas = _BUILDERS[described.kind](described, source.chip, clock, journal)
+    personas, hardware = _BUILDERS[described.kind](described, source.chip, clock, journal)
+    personas = doors(
+        personas | _clock_personas(described, clock),
+        _faults_by_address(described, virtual),
+        hardware,
+        lambda address, text: journal.event(clock.now(), address, text),
+    )
     rack = Rack(source.chip, clock, personas, journal)
     if source.state_file is not None:
         rack.on_close(lambda: save_chip(source, clock.now()))
@@ -66,29 +73,36 @@ def open_rack(
     return rack
 
 
-def _board_personas(
-    bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog
-) -> dict[str, Persona]:
+Equipment = tuple[dict[str, Persona], Hardware | None]
+"""Instruments by their addresses, and what lies behind them where it can break."""
+
+
+def _faults_by_address(bench: BenchFile, virtual: VirtualTable) -> dict[str, list[FaultTable]]:
+    found: dict[str, list[FaultTable]] = {}
+    for fault in virtual.faults:
+        found.setdefault(bench.instruments[fault.instrument].address, []).append(fault)
+    return found
+
+
+def _board_personas(bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog) -> Equipment:
     personas: dict[str, Persona] = {}
     for table in bench.with_role("board").values():
         serial = bench.identity.chip.replace(",", " ")
         personas[table.address] = ArrayBoardPersona(chip, clock, serial=serial)
-    return personas | _clock_personas(bench, clock)
+    return personas, None
 
 
 def _clock_personas(bench: BenchFile, clock: Clock) -> dict[str, Persona]:
     return {table.address: ClockPersona(clock) for table in bench.with_role("clock").values()}
 
 
-def _smu_personas(
-    bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog
-) -> dict[str, Persona]:
+def _smu_personas(bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog) -> Equipment:
     from labctl_instruments.virtual.smu_bench import smu_personas
 
-    return smu_personas(bench, chip, clock, journal) | _clock_personas(bench, clock)
+    return smu_personas(bench, chip, clock, journal)
 
 
-_BUILDERS: dict[str, Callable[[BenchFile, Chip, Clock, DialogueLog], dict[str, Persona]]] = {
+_BUILDERS: dict[str, Callable[[BenchFile, Chip, Clock, DialogueLog], Equipment]] = {
     "board": _board_personas,
     "smu": _smu_personas,
 }

@@ -121,6 +121,18 @@ class ProbedChip:
             for _ in range(count):
                 self._hold(pe, lines, width=width, averages=0)
 
+    def weaken(self, name: str, limit: float) -> None:
+        """Let the source `name` deliver no more than `limit` A from now on: it is broken."""
+        self.before_change()
+        self._router.weaken(name, limit)
+        self.after_change()
+
+    def jam(self, matrix: str, channel: str, *, closed: bool) -> None:
+        """Hold a relay's contact, of the crosspoint `channel` (1A01), whatever is commanded."""
+        self.before_change()
+        self._router.crosspoints.jam(matrix, channel, closed=closed)
+        self.after_change()
+
     def switched(self, rows: npt.NDArray[np.bool_]) -> None:
         """Tell that relays on the rows flagged in `rows`, shape (8,), have moved."""
         hot = [

@@ -7,14 +7,20 @@ the chip. A closed crosspoint joins the two. Two rows that are closed on one col
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from labctl_data.cells import Geometry
-from labctl_instruments.bench.wiring import COLUMNS_OF_A_MATRIX, ROW_LETTERS, Line, Wiring
+from labctl_instruments.bench.wiring import (
+    COLUMNS_OF_A_MATRIX,
+    COLUMNS_OF_A_SLOT,
+    ROW_LETTERS,
+    Line,
+    Wiring,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -78,6 +84,7 @@ class Crosspoints:
         """How often each relay has closed, shape (columns, rows)."""
         self.version = 0
         """Grows with every change."""
+        self._jammed: dict[tuple[int, int], bool] = {}
 
     def column(self, matrix: str, number: int) -> int:
         """Return the place of a mainframe's column, counted from 1, among all columns."""
@@ -101,6 +108,21 @@ class Crosspoints:
             self.version += 1
         rows: npt.NDArray[np.bool_] = moved.any(axis=0)
         return rows
+
+    def jam(self, matrix: str, channel: str, *, closed: bool) -> None:
+        """Hold the contact of `channel` (1A01); what is commanded and told of it goes on."""
+        number = (int(channel[0]) - 1) * COLUMNS_OF_A_SLOT + int(channel[2:])
+        self._jammed[self.column(matrix, number), ROW_LETTERS.index(channel[1])] = closed
+        self.version += 1
+
+    def contacts(self) -> npt.NDArray[np.bool_]:
+        """Return which contacts are closed, shape (columns, rows): as commanded, save jams."""
+        if not self._jammed:
+            return self.closed
+        made = self.closed.copy()
+        for place, closed in self._jammed.items():
+            made[place] = closed
+        return made
 
     def _slice(self, matrix: str) -> slice:
         start = self._offset[matrix]
@@ -161,6 +183,7 @@ class Router:
         self.crosspoints = Crosspoints(matrices)
         self.geometry = geometry
         self._terminals: dict[int, Terminal] = {}
+        self._weakened: dict[str, float] = {}
         shapes = {"BL": geometry.columns, "SL": geometry.rows, "WL": geometry.rows}
         self._columns = {
             kind: self._places(wiring, kind, size).reshape(geometry.pes, size)
@@ -173,6 +196,10 @@ class Router:
     def hang(self, row: str, terminal: Terminal) -> None:
         """Put a terminal on the row of that letter."""
         self._terminals[ROW_LETTERS.index(row)] = terminal
+
+    def weaken(self, name: str, limit: float) -> None:
+        """Let the terminal of that name deliver no more than `limit` A, whatever it is set to."""
+        self._weakened[name] = limit
 
     def node_of(self, terminal: Terminal) -> int:
         """Return the node that a terminal is on; -1 if it hangs on no row."""
@@ -189,6 +216,9 @@ class Router:
         for row, terminal in self._terminals.items():
             drive = terminal.drive()
             if drive is not None:
+                if terminal.name in self._weakened:
+                    limit = min(drive.limit, self._weakened[terminal.name])
+                    drive = replace(drive, limit=limit)
                 found.setdefault(int(self._node_of_row[row]), []).append((terminal.name, drive))
         chosen, conflicts = {}, []
         for node, drives in found.items():
@@ -218,7 +248,7 @@ class Router:
         """Work out the nodes again where a crosspoint has changed."""
         if self._seen == self.crosspoints.version:
             return
-        closed = self.crosspoints.closed
+        closed = self.crosspoints.contacts()
         joined = closed.sum(axis=1)
         self._row_of_column = np.where(joined > 0, closed.argmax(axis=1), -1)
         self._node_of_row = _nodes_of_rows(closed[joined > 1])

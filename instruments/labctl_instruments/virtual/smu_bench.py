@@ -19,8 +19,8 @@ SMU_ROLES = ("bit-line", "source-line", "word-line")
 
 def smu_personas(
     bench: BenchFile, chip: Chip, clock: Clock, log: DialogueLog
-) -> dict[str, Persona]:
-    """Return the instruments of an SMU bench by their addresses."""
+) -> tuple[dict[str, Persona], ProbedChip]:
+    """Return the instruments of an SMU bench by their addresses, and what lies behind them."""
     matrices = bench.with_role("matrix")
     router = Router(bench.wiring, bench.geometry.geometry(), list(matrices))
     probed = ProbedChip(chip, router, clock, log)
@@ -43,7 +43,7 @@ def smu_personas(
         )
     for row, terminal in bench.wiring.rows.items():
         router.hang(row, outputs[terminal.instrument, terminal.channel])
-    return personas
+    return personas, probed
 
 
 def _with_roles(bench: BenchFile, roles: tuple[str, ...]) -> dict[str, InstrumentTable]:

@@ -1,0 +1,223 @@
+"""Faults at an instrument's door: what it says and hears is spoilt, and it knows nothing of it.
+
+Faults of the hardware behind it (a relay, a source that gives less) are set off by the messages to
+it too, and stay for good.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from labctl_instruments.bench.schema import FaultTable
+from labctl_instruments.errors import ConnectionLostError
+from labctl_instruments.virtual.persona import Confinable, Persona
+
+Note = Callable[[str], None]
+
+ANSWER_KINDS = ("timeout", "garbage", "truncated", "late", "over-range")
+"""Faults of answers: messages that are not answered do not count for them."""
+HELD_CURRENT = 1e-9
+"""What a source still delivers after the fault `compliance`, in A."""
+_OVERFLOW = b"9.900000E+37"
+_READING = re.compile(rb"(?i)read|fetc|meas|trac")
+_REAL_NUMBER = re.compile(rb"[+-]?\d+\.\d*(?:[eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+")
+
+
+class Hardware(Protocol):
+    """What lies behind the instruments, as far as it can break."""
+
+    def weaken(self, name: str, limit: float) -> None:
+        """Let the source `name` deliver no more than `limit` A from now on."""
+
+    def jam(self, matrix: str, channel: str, *, closed: bool) -> None:
+        """Hold the contact of a relay where it is, whatever is commanded."""
+
+
+class Incidence:
+    """Which of the chances that a fault has are taken.
+
+    Parameters
+    ----------
+    table : FaultTable
+        The fault.
+    """
+
+    def __init__(self, table: FaultTable) -> None:
+        key = zlib.crc32(f"{table.instrument}/{table.kind}".encode())
+        self._rng = np.random.default_rng([table.seed, key])
+        self._nth = table.nth
+        self._probability = table.probability or 0.0
+        self._chances = 0
+
+    def next(self) -> bool:
+        """Return whether the next chance is taken."""
+        self._chances += 1
+        if self._nth is not None:
+            return self._chances == self._nth
+        return bool(self._rng.random() < self._probability)
+
+    def spoil(self, length: int) -> bytes:
+        """Return `length` bytes that mean nothing, none of them ASCII."""
+        return self._rng.integers(0x80, 0x100, length, dtype=np.uint8).tobytes()
+
+
+@dataclass
+class Fault:
+    """One fault of one instrument, as planned."""
+
+    table: FaultTable
+    incidence: Incidence
+
+    @property
+    def is_of_answers(self) -> bool:
+        """Whether it strikes answers, and not messages."""
+        return self.table.kind in ANSWER_KINDS
+
+
+class FaultyDoor:
+    """An instrument whose dialogue goes wrong as planned.
+
+    Parameters
+    ----------
+    inner : Persona
+        The instrument.
+    faults : sequence of FaultTable
+        What goes wrong, and when.
+    hardware : Hardware or None
+        What breaks behind it; None where nothing can.
+    note : callable
+        Takes what went wrong, for the dialogue log.
+    """
+
+    def __init__(
+        self,
+        inner: Persona,
+        faults: Sequence[FaultTable],
+        hardware: Hardware | None,
+        note: Note,
+    ) -> None:
+        self._inner = inner
+        self._faults = [Fault(table, Incidence(table)) for table in faults]
+        self._hardware = hardware
+        self._note = note
+        self._late = b""
+        self._is_unanswered = False
+
+    @property
+    def message_time(self) -> float:
+        """Bench time that a message takes."""
+        return self._inner.message_time
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether its messages may carry blocks."""
+        return self._inner.has_blocks
+
+    def exchange(self, message: bytes) -> bytes:
+        """Pass a message on, and its answer back; ConnectionLostError where the plan says so."""
+        self._is_unanswered = False
+        for fault in self._faults:
+            if not fault.is_of_answers and fault.incidence.next():
+                self._break(fault.table)
+        reply = self._inner.exchange(message)
+        if reply:
+            reply = self._pass_back(message, reply)
+        late, self._late = self._late, b""
+        if self._is_unanswered:
+            self._late = late + reply
+            return b""
+        return late + reply
+
+    def status_byte(self) -> int:
+        """Return the status byte."""
+        return self._inner.status_byte()
+
+    def clear(self) -> None:
+        """Pass a device clear on; it ends a late answer too."""
+        self._late = b""
+        self._inner.clear()
+
+    def trigger(self) -> None:
+        """Pass a trigger on."""
+        self._inner.trigger()
+
+    def query_error(self, number: int) -> None:
+        """Pass an error of order on; the instrument did answer what was lost on the way."""
+        if not self._is_unanswered:
+            self._inner.query_error(number)
+
+    def confine(self) -> None:
+        """Confine the instrument, if it executes programs."""
+        if isinstance(self._inner, Confinable):
+            self._inner.confine()
+
+    def release(self) -> None:
+        """Release what confined it."""
+        if isinstance(self._inner, Confinable):
+            self._inner.release()
+
+    def _break(self, table: FaultTable) -> None:
+        """Break what is not an answer: the line, or what lies behind the instrument."""
+        if table.kind == "disconnect":
+            self._note("fault: disconnected; the message is lost")
+            raise ConnectionLostError(f"{table.instrument}: the connection broke, as planned")
+        if self._hardware is None:
+            return
+        if table.kind == "compliance":
+            self._note(f"fault: the source delivers no more than {HELD_CURRENT:g} A")
+            self._hardware.weaken(table.instrument, HELD_CURRENT)
+        else:
+            state = "closed" if table.stuck_closed else "open"
+            self._note(f"fault: the relay {table.channel} sticks, {state}")
+            self._hardware.jam(table.instrument, table.channel, closed=table.stuck_closed)
+
+    def _pass_back(self, message: bytes, reply: bytes) -> bytes:
+        """Return an answer as it arrives."""
+        for fault in self._faults:
+            if not (fault.is_of_answers and fault.incidence.next()):
+                continue
+            if fault.table.kind == "over-range" and not _READING.search(message):
+                continue
+            self._note(f"fault: the answer is {_TOLD[fault.table.kind]}")
+            self._is_unanswered |= fault.table.kind in ("timeout", "late")
+            reply = _SPOILT[fault.table.kind](reply, fault.incidence)
+        return reply
+
+
+_TOLD: Mapping[str, str] = {
+    "timeout": "lost",
+    "garbage": "garbage",
+    "truncated": "cut short",
+    "late": "late",
+    "over-range": "over range",
+}
+_SPOILT: Mapping[str, Callable[[bytes, Incidence], bytes]] = {
+    "timeout": lambda reply, incidence: b"",
+    "garbage": lambda reply, incidence: incidence.spoil(len(reply) - 1) + b"\n",
+    "truncated": lambda reply, incidence: reply[: (len(reply) + 1) // 2],
+    "late": lambda reply, incidence: reply,
+    "over-range": lambda reply, incidence: _REAL_NUMBER.sub(_OVERFLOW, reply),
+}
+
+
+def doors(
+    personas: Mapping[str, Persona],
+    faults: Mapping[str, Sequence[FaultTable]],
+    hardware: Hardware | None,
+    note: Callable[[str, str], None],
+) -> dict[str, Persona]:
+    """Return the instruments, by address, each behind the faults planned for its address."""
+
+    def behind(address: str, persona: Persona) -> Persona:
+        planned = faults.get(address, ())
+        if not planned:
+            return persona
+        return FaultyDoor(persona, planned, hardware, lambda text: note(address, text))
+
+    return {address: behind(address, persona) for address, persona in personas.items()}
