@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from labctl_data.pulse import PulseKind
 from labctl_gui import theme
@@ -36,14 +36,12 @@ class CellPanel(QWidget):
         self._dots = {kind: pg.PlotDataItem() for kind in (READ, *PulseKind)}
         for item in (self._line, *self._dots.values()):
             self._item.addItem(item)
-        head = QHBoxLayout()
-        head.addWidget(self.title, stretch=1)
-        head.addWidget(self.key)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(3)
-        layout.addLayout(head)
+        layout.addWidget(self.title)
         layout.addWidget(self.plot, stretch=1)
+        layout.addWidget(self.key)
         self._colours = theme.LIGHT
 
     def show_trace(self, cell: tuple[int, int, int] | None, trace: CellTrace) -> None:

@@ -17,8 +17,9 @@ DOT_SIZE = 4
 def label_axis(item: pg.AxisItem, axis: Axis) -> None:
     """Label an axis; prefixes (µ, k) where there is a unit to carry them, and no decades."""
     prefixed = bool(axis.unit) and not axis.logarithmic
-    item.setSIPrefixEnableRanges(None if prefixed else ())
-    item.setLabel(axis.label, units=axis.unit or None)
+    item.setLabel(
+        axis.label, units=axis.unit or None, siPrefixEnableRanges=None if prefixed else ()
+    )
 
 
 class PlotView(pg.PlotWidget):

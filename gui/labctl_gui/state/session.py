@@ -319,7 +319,7 @@ class Session:
             self._change(phase=BenchPhase.FAILED, problem=str(error), activity="")
             return
         latency = max(station.rested - self._stop_asked, 0.0)
-        log.warning("STOP: the bench was at rest %.0f ms later", 1e3 * latency)
+        log.warning("STOP: the bench was at rest %.1f ms later", 1e3 * latency)
 
     def _look_at_clock(self) -> None:
         if self.station is not None:
