@@ -108,9 +108,7 @@ def measure_picture(window: OperatorWindow) -> None:
     rng = np.random.default_rng(2)
 
     def show() -> None:
-        curves = tuple(
-            Curve(x, rng.uniform(2e-6, 20e-6, len(x)), tone=k / 31) for k in range(32)
-        )
+        curves = tuple(Curve(x, rng.uniform(2e-6, 20e-6, len(x)), tone=k / 31) for k in range(32))
         window.live.show_picture(Picture("largest", Axis("x"), Axis("y", "S"), curves))
         window.live.plot.grab()
 
@@ -150,8 +148,9 @@ def measure_stop(window: OperatorWindow, session: Session) -> None:
         start = session.rows.version[0]
         session.start("WriteVerify", LONG_WRITE)
         wait_for(
-            lambda start=start, number=number: session.rows.version[0] > start
-            and session.rows.version[1] > 5_000 + 997 * number
+            lambda start=start, number=number: (
+                session.rows.version[0] > start and session.rows.version[1] > 5_000 + 997 * number
+            )
         )
         pressed = time.perf_counter()
         QTest.mousePress(window.header.stop_button, Qt.MouseButton.LeftButton)
