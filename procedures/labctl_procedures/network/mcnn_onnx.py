@@ -10,8 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-SCALE_KEY = "labctl.weight_scale."
-"""Prefix of the metadata keys that carry the size of one level of a weight tensor."""
+from labctl_procedures.network.onnx_tensors import SCALE_KEY
 
 
 def write_mcnn(

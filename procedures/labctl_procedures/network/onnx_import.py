@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper
 
 from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.layers import FloatArray, Layer, MapShape, Network, Pool
-from labctl_procedures.network.mcnn_onnx import SCALE_KEY
+from labctl_procedures.network.onnx_tensors import read_constants, read_scales
 
 
 def read_onnx(path: Path) -> Network:
@@ -52,12 +52,9 @@ class _Reader:
     def __init__(self, where: str, model: onnx.ModelProto) -> None:
         self.where = where
         self.graph = model.graph
-        self.scales = {
-            entry.key.removeprefix(SCALE_KEY): float(entry.value)
-            for entry in model.metadata_props
-            if entry.key.startswith(SCALE_KEY)
-        }
-        self.constants = self._constants()
+        self.steps = _steps(self)
+        self.constants = read_constants(where, model.graph)
+        self.scales = read_scales(where, model)
         self.shape: MapShape = (1, 1, 1)
         self.layers: list[Layer] = []
         self.unfinished = False
@@ -65,32 +62,19 @@ class _Reader:
 
     def read(self, name: str) -> Network:
         tensor = self._image_tensor()
-        steps = _steps(self)
+        seen = {tensor}
         while (node := self._reader_of(tensor)) is not None:
-            step = steps.get(node.op_type)
-            if step is None:
+            step = self.steps.get(node.op_type)
+            if step is None or not node.output or node.output[0] in seen:
                 raise self._refusal(
-                    node, f"operator not supported; supported are {', '.join(sorted(steps))}"
+                    node, f"operator not supported; supported are {', '.join(sorted(self.steps))}"
                 )
             step(node)
             tensor = node.output[0]
+            seen.add(tensor)
         if not self.layers:
             raise NetworkError(f"{self.where}: no Conv, Gemm or MatMul in the graph")
         return Network(name, tuple(self.layers))
-
-    def _constants(self) -> dict[str, np.ndarray]:
-        tensors = {tensor.name: tensor for tensor in self.graph.initializer}
-        for node in self.graph.node:
-            if node.op_type == "Constant":
-                for attribute in node.attribute:
-                    tensors[node.output[0]] = attribute.t
-        for name, tensor in tensors.items():
-            if tensor.data_location == TensorProto.EXTERNAL:
-                raise NetworkError(
-                    f"{self.where} tensor '{name}': its values lie in another file; "
-                    "save the model with its data inside"
-                )
-        return {name: numpy_helper.to_array(tensor) for name, tensor in tensors.items()}
 
     def _image_tensor(self) -> str:
         inputs = [i for i in self.graph.input if i.name not in self.constants]
@@ -122,10 +106,11 @@ class _Reader:
         return NetworkError(f"{self.where} node '{_name(node)}' ({node.op_type}): {problem}")
 
     def _constant(self, node: NodeProto, place: int) -> FloatArray:
-        tensor = node.input[place]
+        tensor = node.input[place] if place < len(node.input) else ""
         if tensor not in self.constants:
             raise self._refusal(node, f"input '{tensor}' must be a constant of the file")
-        values = self.constants[tensor].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN: found on the next line
+            values = self.constants[tensor].astype(np.float64)
         if not np.isfinite(values).all():
             raise self._refusal(node, f"constant '{tensor}' holds values that are not finite")
         return values
@@ -151,7 +136,7 @@ class _Reader:
                 kernel.transpose(0, 2, 3, 1),
                 self._optional(node, 2, len(kernel)),
                 self.shape,
-                stride=_pair(given.get("strides", [1, 1])),
+                stride=self._pair(node, given.get("strides", [1, 1])),
                 padding=(top, left, bottom, right),
                 weight_scale=self.scales.get(node.input[1]),
             ),
@@ -209,10 +194,10 @@ class _Reader:
         self._need(node, given, {"dilations": [1, 1], "storage_order": 0})
         if not self.layers or self.flat or self.layers[-1].pool is not None:
             raise self._refusal(node, "one pooling after a Conv is what the digital tail does")
-        size = _pair(given["kernel_shape"])
+        size = self._pair(node, given.get("kernel_shape"))
         pool = Pool(
             size,
-            _pair(given.get("strides", [1, 1])),
+            self._pair(node, given.get("strides", [1, 1])),
             self._pads(node, given),
             bool(given.get("ceil_mode", 0)),
         )
@@ -258,6 +243,11 @@ class _Reader:
             if given.get(key, value) != value:
                 raise self._refusal(node, f"{key} = {given[key]}; only {value} is supported")
 
+    def _pair(self, node: NodeProto, sizes: Any) -> tuple[int, int]:  # noqa: ANN401  (ONNX's)
+        if not isinstance(sizes, list) or len(sizes) != 2 or min(sizes) < 1:
+            raise self._refusal(node, f"asked for two sizes (height, width), found {sizes}")
+        return (int(sizes[0]), int(sizes[1]))
+
     def _pads(self, node: NodeProto, given: Mapping[str, object]) -> tuple[int, int, int, int]:
         if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
             raise self._refusal(node, "auto_pad is not supported; write the pads out")
@@ -286,14 +276,8 @@ def _steps(reader: _Reader) -> dict[str, Callable[[NodeProto], None]]:
 
 
 def _name(node: NodeProto) -> str:
-    return node.name or node.output[0]
+    return node.name or "".join(node.output[:1])
 
 
 def _attributes(node: NodeProto) -> dict[str, Any]:
     return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-
-
-def _pair(sizes: Any) -> tuple[int, int]:  # noqa: ANN401  (an ONNX attribute)
-    if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
-        raise NetworkError(f"asked for two sizes (height, width), found {sizes}")
-    return (int(sizes[0]), int(sizes[1]))

@@ -1,13 +1,20 @@
+import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import helper
 
-from labctl_procedures.network import NetworkError, load_network
+from labctl_procedures.network import NetworkError, load_network, models
 from labctl_procedures.network.layers import scores
 from labctl_procedures.network.onnx_import import read_onnx
 
@@ -238,6 +245,46 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes) -> No
 def test_a_network_that_is_not_there_is_named(model: str, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         load_network(model, "digits")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    at=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4),
+    byte=st.integers(0, 255),
+)
+def test_a_damaged_file_is_read_or_refused_and_never_worse(
+    tmp_path: Path, at: list[float], byte: int
+) -> None:
+    model = onnx.load(resources.files(models) / "mcnn-digits.onnx")
+    del model.graph.initializer[2:]  # what is left is mostly structure, not weights
+    damaged = bytearray(model.SerializeToString())
+    for place in at:
+        damaged[int(place * len(damaged))] = byte
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(bytes(damaged))
+
+    with contextlib.suppress(NetworkError):
+        assert read_onnx(path).layers
+
+
+@pytest.mark.parametrize("value", ["nothing", "nan", "-1"])
+def test_a_level_size_that_is_none_is_refused(small_convolution: Path, value: str) -> None:
+    model = onnx.load(small_convolution)
+    helper.set_model_props(model, {"labctl.weight_scale.a": value})
+    small_convolution.write_bytes(model.SerializeToString())
+
+    with pytest.raises(NetworkError, match=rf"labctl\.weight_scale\.a.*'{value}'"):
+        read_onnx(small_convolution)
+
+
+def test_networks_need_neither_torch_nor_pymeasure() -> None:
+    code = (
+        "import sys, labctl_procedures.network; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pymeasure', 'sklearn', 'pooch')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
 
 
 def test_weights_that_are_not_numbers_are_refused(write_onnx: WriteOnnx) -> None:
