@@ -62,20 +62,28 @@ def make_application() -> QApplication:
     return application
 
 
-def listen() -> Journal:
-    """Return a journal that hears labctl's log lines from now on."""
+def listen(*, alone: bool = False) -> Journal:
+    """Return a journal that hears labctl's log lines from now on.
+
+    Parameters
+    ----------
+    alone : bool
+        Whether nobody else is to hear them: a verb that ends with one line on stderr.
+    """
     journal = Journal()
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.addHandler(journal)
+        logger.propagate = not alone
         logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
     return journal
 
 
 def stop_listening(journal: Journal) -> None:
-    """Let a journal hear no more."""
+    """Let a journal hear no more, and everybody else again."""
     for name in LOGGERS:
         logging.getLogger(name).removeHandler(journal)
+        logging.getLogger(name).propagate = True
 
 
 def catch_exceptions() -> None:

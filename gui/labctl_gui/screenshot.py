@@ -35,7 +35,7 @@ def take_screenshot(bench: str, path: Path) -> None:
         If the bench does not open or the file cannot be written.
     """
     application = make_application()
-    journal = listen()
+    journal = listen(alone=True)
     catch_exceptions()
     session = Session()
     with TemporaryDirectory() as folder:
