@@ -188,11 +188,23 @@ def write_cells(
     return result
 
 
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What is known of n cells whose write was begun by a run that ended early."""
+
+    result: WriteResult
+    """Pulses given so far; `outcome` is STOPPED where the write goes on."""
+    lowest: FloatArray
+    """Lowest read of each cell since its write began, shape (n,), in S."""
+    highest: FloatArray
+    """Highest read."""
+
+
 class BlockWrite:
     """The write of cells that one message can serve.
 
     A round is one message of pulses and one of reads, and one more read of the cells that have
-    just finished. All cells still active have had the same number of pulses: one a round.
+    just finished. All cells still active get one pulse a round.
 
     Parameters
     ----------
@@ -204,19 +216,29 @@ class BlockWrite:
         Conductances wanted, in S.
     settings : WriteSettings
         Window, pulses and limits.
+    earlier : Earlier, optional
+        What became of the cells before: finished cells are left alone, the others go on.
     """
 
     def __init__(
-        self, station: Station, cells: Cells, targets: FloatArray, settings: WriteSettings
+        self,
+        station: Station,
+        cells: Cells,
+        targets: FloatArray,
+        settings: WriteSettings,
+        earlier: Earlier | None = None,
     ) -> None:
         self.station, self.cells, self.settings = station, cells, settings
         self.targets = np.asarray(targets, np.float64)
-        self.result = WriteResult.empty(len(cells))
-        self.active = np.arange(len(cells))
-        self.rounds = 0
-        self.found = np.zeros(len(cells))
+        n = len(cells)
+        if earlier is None:
+            nothing = np.full(n, np.nan)
+            earlier = Earlier(WriteResult.empty(n), nothing, nothing)
+        self.result = earlier.result
+        self.active = np.flatnonzero(self.result.outcome == Outcome.STOPPED)
+        self.found = np.zeros(len(self.active))
         """Last read of each active cell, in S; `lowest`, `highest`: of all its reads."""
-        self.lowest, self.highest = self.found, self.found
+        self.lowest, self.highest = earlier.lowest[self.active], earlier.highest[self.active]
         shapes = (settings.set_pulse, settings.reset_pulse)
         self.amplitudes = np.array([shape.amplitude for shape in shapes])
         self.widths = np.array([shape.width for shape in shapes])
@@ -234,12 +256,16 @@ class BlockWrite:
             yield from self._round()
 
     def _begin(self) -> Iterator[Rows]:
-        """Read every cell; end those that need no pulse or must get none."""
-        self.found = self.station.read(self.cells, self.settings.voltage, self.settings.averages)
-        self.lowest, self.highest = self.found, self.found
+        """Read every active cell; end those that need no pulse or must get none."""
+        if not len(self.active):
+            return
+        cells = self.cells[self.active]
+        self.found = self.station.read(cells, self.settings.voltage, self.settings.averages)
+        self.lowest = np.fmin(self.lowest, self.found)
+        self.highest = np.fmax(self.highest, self.found)
         now = self.station.now()
         yield self._row_block(self.active, now, Stage.FIRST, self.found, self.settings.averages)
-        known = self.station.known_stuck[tuple(self.cells.addresses.T)] != 0
+        known = self.station.known_stuck[tuple(cells.addresses.T)] != 0
         outcome = np.where(known, Outcome.KNOWN_STUCK, self._judge())
         yield from self._end(outcome.astype(np.int8), now)
 
@@ -249,7 +275,7 @@ class BlockWrite:
         kinds = np.where(self.found > self.targets[self.active], PulseKind.RESET, PulseKind.SET)
         amplitudes, widths, gates = self.amplitudes[kinds], self.widths[kinds], self.gates[kinds]
         self.station.pulse(cells, kinds, amplitudes, widths, gates)
-        self.rounds += 1
+        self.result.pulses[self.active] += 1
         self.found = self.station.read(cells, self.settings.voltage, self.settings.averages)
         now = self.station.now()
         self.lowest = np.minimum(self.lowest, self.found)
@@ -268,19 +294,19 @@ class BlockWrite:
         """Return the `Outcome` of each active cell; STOPPED for those that go on."""
         targets, settings = self.targets[self.active], self.settings
         outcome = np.full(len(self.active), Outcome.STOPPED, np.int8)
-        if settings.stuck_after and self.rounds and self.rounds % settings.stuck_after == 0:
+        given = self.result.pulses[self.active]
+        due = (given > 0) & (given % max(settings.stuck_after, 1) == 0)
+        if settings.stuck_after and due.any():
             span = self.highest - self.lowest
-            dead = span < 2 * settings.window + RESPONSE * np.abs(self.found)
+            dead = due & (span < 2 * settings.window + RESPONSE * np.abs(self.found))
             outcome[dead & (self.found < targets)] = Outcome.STUCK_LOW
             outcome[dead & (self.found > targets)] = Outcome.STUCK_HIGH
-        if self.rounds >= settings.limit:
-            outcome[outcome == Outcome.STOPPED] = Outcome.PULSE_LIMIT
+        outcome[(outcome == Outcome.STOPPED) & (given >= settings.limit)] = Outcome.PULSE_LIMIT
         outcome[np.abs(self.found - targets) <= settings.window] = Outcome.CONVERGED
         return outcome
 
     def _end(self, outcome: npt.NDArray[np.int8], now: float) -> Iterator[Rows]:
         """Record every active cell's state; take the finished ones out and read them afresh."""
-        self.result.pulses[self.active] = self.rounds
         self.result.verified[self.active] = self.found
         self.result.finished[self.active] = now
         going = outcome == Outcome.STOPPED
@@ -308,7 +334,7 @@ class BlockWrite:
             **address_columns(self.cells[which]),
             "Target (S)": self.targets[which],
             "Stage": int(stage),
-            "Pulses": self.rounds,
+            "Pulses": self.result.pulses[which],
             **NO_PULSE,
             "Conductance (S)": conductances,
             "Averages": averages,

@@ -16,7 +16,8 @@ from labctl_instruments.station import FloatArray
 from labctl_procedures.errors import ParameterError
 from labctl_procedures.parameters import CountParameter, QuantityParameter
 from labctl_procedures.prepared import PreparedProcedure
-from labctl_procedures.procedure import ADDRESS, TIME, Rows
+from labctl_procedures.procedure import ADDRESS, TIME, Rows, read_in_blocks
+from labctl_procedures.stored import Records, Stored
 
 BATCH = 64
 """Vectors in one message: a point of the plan."""
@@ -125,18 +126,29 @@ class DifferentialMAC(PreparedProcedure[Batch]):
         super().startup()
         region = Region.of(self.cells)
         cells = region.cells
-        found = np.concatenate(
-            [
-                self.station.read(block, self.voltage, self.averages)
-                for block in cells.blocks(self.station.parallel_cells)
-            ]
-        )
+        known = self.stored and self.stored.snapshot("conductance", cells)
+        found = known[1] if known else self._read(cells)
         self._conductances = found.reshape(len(region.rows), len(region.columns))
-        self._traces.append(found)
-        self.snapshot("conductance", cells, found)
+        if not known:
+            self.snapshot("conductance", cells, found)
         self._plan = self.plan(region)
         self._inputs = self.inputs()
         self._saturated = self.station.saturated
+
+    def take_up(self, stored: Stored) -> None:
+        """Go on with a run that ended early: recall the errors of its vectors."""
+        super().take_up(stored)
+        batches = [stored.rows_of(number) for number in sorted(stored.finished)]
+        self._errors = [rows["measured"] - rows["expected"] for rows in batches]
+
+    def _trace(self, rows: Records) -> FloatArray:
+        """Return nothing: what is stored are sums."""
+        return np.empty(0)
+
+    def _read(self, cells: Cells) -> FloatArray:
+        """Return the conductances of the region, (n,), in S."""
+        blocks = read_in_blocks(self.station, cells, self.voltage, self.averages)
+        return np.concatenate([found for _, found in blocks])
 
     def plan(self, region: Region) -> MacPlan:
         """Return the sum plan: one block, its lines paired two by two."""

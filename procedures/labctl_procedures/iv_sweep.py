@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from labctl_data.cells import Cells
 from labctl_data.run_file import Column
@@ -21,6 +22,7 @@ from labctl_procedures.procedure import (
     Rows,
     address_columns,
 )
+from labctl_procedures.stored import Stored
 
 DISTURBING = 0.5
 """Points beyond this magnitude count as pulses, in V."""
@@ -83,6 +85,7 @@ class IVSweep(ChipProcedure[Loop]):
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
         self._extremes: list[tuple[float, float, int]] = []
+        self._sent: dict[tuple[int, ...], int] = {}
 
     def check(self) -> None:
         """Refuse a loop without a point; see also `ChipProcedure.check`."""
@@ -114,20 +117,55 @@ class IVSweep(ChipProcedure[Loop]):
 
     def measure(self, point: Loop) -> Iterator[Rows]:
         """Sweep one cell through one loop; rows come a half at a time."""
+        sent = self._sent.get(tuple(point.cell.addresses[0].tolist()), 0) - point.cycle * len(
+            self.halves()
+        )
+        for number, (steps, voltages, gate) in enumerate(self.steps()):
+            if number < sent:
+                self._tell_lost(point, steps)
+            else:
+                yield self._sweep(point, steps, voltages, gate)
+
+    def steps(self) -> Iterator[tuple[npt.NDArray[np.int64], FloatArray, float]]:
+        """Yield the numbers of the points, the voltages (V) and the gate (V) of each half."""
         first = 0
         for voltages, gate in self.halves():
-            swept = self.station.sweep(point.cell, voltages, gate=gate, compliance=self.compliance)
-            self._note(voltages, swept.currents, int(swept.in_compliance.sum()))
-            yield {
-                **address_columns(point.cell[np.zeros(len(voltages), np.int64)]),
-                "Cycle": point.cycle,
-                "Step": np.arange(first, first + len(voltages)),
-                "Voltage (V)": voltages,
-                "Gate (V)": gate,
-                "Current (A)": swept.currents,
-                "In compliance": swept.in_compliance.astype(np.uint8),
-            }
+            yield np.arange(first, first + len(voltages)), voltages, gate
             first += len(voltages)
+
+    def take_up(self, stored: Stored) -> None:
+        """Go on with a run that ended early: a half that was swept is not swept again."""
+        super().take_up(stored)
+        sent = stored.messages(self.cells).tolist()
+        self._sent = dict(zip(map(tuple, self.cells.addresses.tolist()), sent, strict=True))
+        for rows in (*map(stored.rows_of, sorted(stored.finished)), self.half_done):
+            for steps, _, _ in self.steps():
+                at = np.isin(rows["step"], steps)
+                if at.any():
+                    self._note(rows["current"][at], int(rows["in_compliance"][at].sum()))
+
+    def _sweep(
+        self, point: Loop, steps: npt.NDArray[np.int64], voltages: FloatArray, gate: float
+    ) -> Rows:
+        swept = self.station.sweep(point.cell, voltages, gate=gate, compliance=self.compliance)
+        self._note(swept.currents, int(swept.in_compliance.sum()))
+        return {
+            **address_columns(point.cell[np.zeros(len(voltages), np.int64)]),
+            "Cycle": point.cycle,
+            "Step": steps,
+            "Voltage (V)": voltages,
+            "Gate (V)": gate,
+            "Current (A)": swept.currents,
+            "In compliance": swept.in_compliance.astype(np.uint8),
+        }
+
+    def _tell_lost(self, point: Loop, steps: npt.NDArray[np.int64]) -> None:
+        """Say which points the cell has seen although their currents are not stored."""
+        if np.isin(steps, self.half_done.get("step", ())).all():
+            return
+        address = "/".join(str(part) for part in point.cell.addresses[0])
+        told = f"{address} cycle {point.cycle}: swept, but not stored: steps {steps[0]}-{steps[-1]}"
+        self.emit("event", ("lost", told))
 
     def summary(self) -> dict[str, Any]:
         """Return the highest and lowest currents, in A, and how often the compliance held."""
@@ -141,7 +179,7 @@ class IVSweep(ChipProcedure[Loop]):
             "points_in_compliance": sum(held),
         }
 
-    def _note(self, voltages: FloatArray, currents: FloatArray, held: int) -> None:
+    def _note(self, currents: FloatArray, held: int) -> None:
         self._extremes.append((float(currents.max()), float(currents.min()), held))
 
 

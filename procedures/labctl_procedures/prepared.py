@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -26,9 +27,12 @@ from labctl_procedures.procedure import (
     address_columns,
     read_in_blocks,
 )
+from labctl_procedures.stored import Records, Stored
 from labctl_procedures.write_summary import Written, faults
 
 P = TypeVar("P")
+PREPARED = "prepared"
+"""Kind of the event that tells, in JSON, which cells could not be written to their levels."""
 
 WATCHED = (
     TIME,
@@ -48,7 +52,11 @@ class PreparedProcedure(ChipProcedure[P]):
     """Write cells to levels (or leave them as found), then watch them at the points."""
 
     COLUMNS = WATCHED
-    MAPS = (Column("conductance", "S", "Conductance"),)
+    MAPS = (
+        Column("conductance", "S", "Conductance"),
+        Column("verified_at", "s", "Time of the verify read after the last pulse"),
+    )
+    """`verified_at` is stored when the cells are written and watching begins."""
 
     cells = CellsParameter("Cells", default="0/:/:", description="Cells to watch")
     levels = CountParameter(
@@ -110,16 +118,36 @@ class PreparedProcedure(ChipProcedure[P]):
     def startup(self) -> None:
         """Write the cells to their levels, in an order that the seed gives."""
         n = len(self.cells)
+        self._targets = self._wanted(n)
+        begun = self.stored and self.stored.snapshot("verified_at", self.cells)
+        if begun:
+            self.started, self._since = begun
+            return
         self._since = np.full(n, self.station.now())
-        self._targets = np.full(n, np.nan)
         if self.levels:
-            self._prepare(n)
+            self._prepare()
+        if self.should_stop():  # it may have been cut short, and starts again with a read
+            return
         self.started = self.station.now()
+        self.snapshot("verified_at", self.cells, self._since, self.started)
+
+    def take_up(self, stored: Stored) -> None:
+        """Go on with a run that ended early: recall its looks, and the cells that failed."""
+        super().take_up(stored)
+        told = [event.text for event in stored.run.events if event.kind == PREPARED]
+        self._failed = json.loads(told[-1]) if told else []
+        self._traces = [self._trace(stored.rows_of(number)) for number in sorted(stored.finished)]
+
+    def _trace(self, rows: Records) -> FloatArray:
+        """Return the conductances of a finished look, (n,), in S."""
+        return np.asarray(rows["conductance"], np.float64)
 
     def look(self) -> Iterator[Rows]:
         """Read every cell, in blocks; map the chip when all are read."""
-        start, found = 0, np.empty(len(self.cells))
-        for block, g in read_in_blocks(self.station, self.cells, self.voltage, self.averages):
+        found = np.empty(len(self.cells))
+        start = self.recall(found)
+        missing = self.cells[start:]
+        for block, g in read_in_blocks(self.station, missing, self.voltage, self.averages):
             at = slice(start, start + len(block))
             found[at], start = g, at.stop
             now = self.station.now()
@@ -151,9 +179,14 @@ class PreparedProcedure(ChipProcedure[P]):
             ],
         }
 
-    def _prepare(self, n: int) -> None:
+    def _wanted(self, n: int) -> FloatArray:
+        """Return the conductance wanted of each cell, (n,), in S; NaN where it is left as found."""
+        if not self.levels:
+            return np.full(n, np.nan)
         levels = assign_levels(n, self.levels, np.random.default_rng(self.seed))
-        self._targets = level_conductances(self.levels, self.g_min, self.g_max)[levels]
+        return level_conductances(self.levels, self.g_min, self.g_max)[levels]
+
+    def _prepare(self) -> None:
         result = write_cells(
             self.station,
             self.cells,
@@ -164,6 +197,7 @@ class PreparedProcedure(ChipProcedure[P]):
         written = ~np.isnan(result.finished)
         self._since[written] = result.finished[written]
         self._failed = faults(Written(self.cells, self._targets, result))
+        self.emit("event", (PREPARED, json.dumps(self._failed)))
 
     def _rows(self, block: Cells, at: slice, now: float, conductances: FloatArray) -> Rows:
         return {

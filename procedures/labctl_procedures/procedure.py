@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -14,6 +15,7 @@ from labctl_data.run_file import Column
 from labctl_instruments.station import Envelope, FloatArray, Station
 from labctl_procedures.closed_loop import PulseShape, Rows, address_columns
 from labctl_procedures.errors import ParameterError
+from labctl_procedures.stored import Records, Stored
 
 P = TypeVar("P")
 
@@ -28,6 +30,8 @@ __all__ = [
     "address_columns",
     "read_in_blocks",
 ]
+_SLICE = 0.5
+"""Longest wait that cannot be stopped on a real bench, in s."""
 TIME = Column.from_pymeasure("Time (s)")
 ADDRESS = (
     Column.from_pymeasure("PE", "i2"),
@@ -117,6 +121,10 @@ class ChipProcedure(Procedure, Generic[P]):
     def __init__(self, **values: object) -> None:
         super().__init__()
         self.part_done = 0.0
+        self.stored: Stored | None = None
+        """What the run has stored already; None for a new one."""
+        self.half_done: Records = {}
+        """Rows stored of the first point that is measured; empty from the next one on."""
         for key, value in values.items():
             self._set(key, value)
 
@@ -171,14 +179,40 @@ class ChipProcedure(Procedure, Generic[P]):
     def execute(self) -> None:
         """Measure the points one after another, until the end or until told to stop."""
         points = list(self.points())
+        finished = self.stored.finished if self.stored is not None else {}
         for number, point in enumerate(points):
+            if number in finished:
+                continue
             if self.should_stop():
                 return
             self.part_done = 0.0
             for rows in _each(self.measure(point)):
                 self.emit("results", self._timed(rows))
                 self.emit("progress", 100 * (number + self.part_done) / len(points))
+            self.half_done = {}
+            self.emit("point", number)
             self.emit("progress", 100 * (number + 1) / len(points))
+
+    def take_up(self, stored: Stored) -> None:
+        """Go on with a run that ended early; called before it starts, the station being set.
+
+        A subclass restores what its summary needs. Nothing stored is measured again, and no pulse
+        of the ledger is given again.
+        """
+        self.stored = stored
+        self.half_done = stored.half_done()
+
+    def recall(self, found: FloatArray) -> int:
+        """Fill in the reads of a look at all cells that had been begun; return how many there are.
+
+        Parameters
+        ----------
+        found : ndarray of shape (n,)
+            Conductances of the procedure's cells, in their order, in S.
+        """
+        stored = self.half_done.get("conductance", np.empty(0))
+        found[: len(stored)] = stored
+        return len(stored)
 
     def shutdown(self) -> None:
         """Bring the bench to rest, under whatever runs this procedure."""
@@ -189,15 +223,20 @@ class ChipProcedure(Procedure, Generic[P]):
         if self.station.bench.seed is not None:
             self.station.wait(seconds)
             return
-        end = self.station.now() + seconds
+        end, step = self.station.now() + seconds, _SLICE
         while (left := end - self.station.now()) > 0 and not self.should_stop():
-            self.station.wait(min(left, 0.5))
+            began = time.monotonic()
+            self.station.wait(min(left, step))
+            if time.monotonic() - began < step / 2:  # a served bench, whose time may jump
+                step *= 2
 
-    def snapshot(self, name: str, cells: Cells, values: FloatArray) -> None:
-        """Add a map of the values (n,) found at `cells`; other cells are NaN."""
+    def snapshot(
+        self, name: str, cells: Cells, values: FloatArray, time: float | None = None
+    ) -> None:
+        """Add a map of the values (n,) found at `cells`, other cells NaN; at bench time now."""
         image = np.full(self.station.geometry.shape, np.nan)
         image[cells.pe, cells.row, cells.column] = values
-        self.emit("map", Snapshot(name, image, self.station.now()))
+        self.emit("map", Snapshot(name, image, self.station.now() if time is None else time))
 
     def _timed(self, rows: Rows) -> Rows:
         return rows if TIME.header in rows else {TIME.header: self.station.now(), **rows}

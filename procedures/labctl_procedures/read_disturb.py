@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from labctl_procedures.parameters import CountParameter, QuantityParameter
 from labctl_procedures.prepared import PreparedProcedure
 from labctl_procedures.procedure import Demand, Rows
@@ -27,6 +29,13 @@ class ReadDisturb(PreparedProcedure[int]):
         "Reads", default=1_000_000, minimum=1, maximum=10**9, description="Read pulses in all"
     )
 
+    def startup(self) -> None:
+        """Write the cells to their levels; count the stress they have had in this run."""
+        super().startup()
+        self._given = np.zeros(len(self.cells), np.int64)
+        if self.stored is not None:  # by the ledger: what was sent is not sent again
+            self._given = self.stored.stress(self.cells)
+
     def demand(self) -> Demand:
         """Return the most that one cell will see."""
         demand = super().demand()
@@ -47,9 +56,10 @@ class ReadDisturb(PreparedProcedure[int]):
 
     def measure(self, point: int) -> Iterator[Rows]:
         """Stress the cells up to `point` reads in all, then read them."""
-        more = point - self.reads_done
-        if more:
-            for block in self.cells.blocks(self.station.parallel_cells):
-                self.station.stress(block, self.stress_voltage, self.stress_width, more)
+        more = point - self._given
+        for count in np.unique(more[more > 0]).tolist():
+            for block in self.cells[more == count].blocks(self.station.parallel_cells):
+                self.station.stress(block, self.stress_voltage, self.stress_width, count)
+        self._given = np.maximum(self._given, point)
         self.reads_done = point
         yield from self.look()

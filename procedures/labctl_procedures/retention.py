@@ -54,4 +54,6 @@ class Retention(PreparedProcedure[float]):
         if left < 0 and point < self.duration and self._traces:
             return
         self.wait(max(0.0, left))
+        if self.should_stop():
+            return
         yield from self.look()

@@ -15,6 +15,7 @@ from labctl_instruments.station import FloatArray
 from labctl_procedures.closed_loop import (
     NO_PULSE,
     BlockWrite,
+    Earlier,
     Outcome,
     PulseShape,
     Stage,
@@ -42,6 +43,8 @@ from labctl_procedures.procedure import (
     read_in_blocks,
 )
 from labctl_procedures.quantities import format_quantity
+from labctl_procedures.stored import Stored
+from labctl_procedures.write_history import WriteHistory
 from labctl_procedures.write_summary import Written, summarise
 
 __all__ = [
@@ -224,6 +227,21 @@ class WriteVerify(ChipProcedure[WritePoint | MapPoint]):
             pulses_per_cell=passes * self.limit,
         )
 
+    def take_up(self, stored: Stored) -> None:
+        """Go on with a run that ended early: recall what its finished points came to."""
+        super().take_up(stored)
+        history = WriteHistory(self.settings, self.station.known_stuck)
+        for number, point in enumerate(self.points()):
+            if number not in stored.finished:
+                continue
+            rows = stored.rows_of(number)
+            if isinstance(point, MapPoint):
+                self._maps.append((point.after, rows["conductance"]))
+            else:
+                result = history.result(rows, point.cells, point.targets)
+                self._written.append(Written(point.cells, point.targets, result))
+                self._last_write = float(rows["time"].max())
+
     def points(self) -> Iterator[WritePoint | MapPoint]:
         """Yield the blocks of cells with their targets, then the maps."""
         for targets in self.targets():
@@ -255,13 +273,24 @@ class WriteVerify(ChipProcedure[WritePoint | MapPoint]):
         return summarise(self._written, self._maps, self.cells, self.targets(), self.pitch)
 
     def _write(self, point: WritePoint) -> Iterator[Rows]:
-        write = BlockWrite(self.station, point.cells, point.targets, self.settings)
+        earlier = self._earlier(point)
+        write = BlockWrite(self.station, point.cells, point.targets, self.settings, earlier)
         for rows in write.rows(self.should_stop):
             self.part_done = write.done
             yield rows
         self._last_write = self.station.now()
         self._written.append(Written(point.cells, point.targets, write.result))
         self._name_failures(point.cells, write.result)
+
+    def _earlier(self, point: WritePoint) -> Earlier | None:
+        """Return what a run that ended early had come to with this block; None for a new one."""
+        if self.stored is None or not self.half_done:
+            return None
+        history = WriteHistory(self.settings, self.station.known_stuck)
+        whole, half = self.stored.records, self.half_done
+        over = {name: values[: len(values) - len(half[name])] for name, values in whole.items()}
+        given = self.stored.pulses(point.cells) - history.pulses(over, point.cells)
+        return history.earlier(half, point.cells, point.targets, given=given)
 
     def _name_failures(self, cells: Cells, result: WriteResult) -> None:
         reasons, stopped = result.reason, np.equal(result.outcome, Outcome.STOPPED)
@@ -277,8 +306,12 @@ class WriteVerify(ChipProcedure[WritePoint | MapPoint]):
     def _map(self, point: MapPoint) -> Iterator[Rows]:
         if point.after and not np.isnan(self._last_write):
             self.wait(max(0.0, self._last_write + point.after - self.station.now()))
-        targets, start, found = self.targets()[-1], 0, np.empty(len(self.cells))
-        for block, g in read_in_blocks(self.station, self.cells, self.voltage, self.fresh_averages):
+            if self.should_stop():
+                return
+        found = np.empty(len(self.cells))
+        start = self.recall(found)
+        targets, missing = self.targets()[-1], self.cells[start:]
+        for block, g in read_in_blocks(self.station, missing, self.voltage, self.fresh_averages):
             at = slice(start, start + len(block))
             found[at], start = g, at.stop
             yield {

@@ -121,6 +121,8 @@ class Segment:
     """Rows of the ledger before."""
     counts: int = 0
     """Snapshots of the map `pulse_count` before."""
+    undelivered: int | None = None
+    """Last message before, if the bench's counters say that it never arrived."""
 
 
 POINT_COLUMNS = (

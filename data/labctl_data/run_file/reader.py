@@ -185,7 +185,7 @@ class Run:
             group = file["points"]
             n, rows = _rows(group), _rows(file["records"])
             numbers, stops = group["number"][:n].tolist(), group["rows"][:n].tolist()
-        starts = [0, *stops[:-1]]
+        starts = [0, *stops][: len(stops)]
         marks = zip(numbers, starts, stops, strict=True)
         return {number: (start, stop) for number, start, stop in marks if stop <= rows}
 

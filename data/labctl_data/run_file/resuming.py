@@ -28,7 +28,10 @@ from labctl_data.run_file.writer import RunWriter
 
 
 def resume_writer(
-    path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    path: str | os.PathLike[str],
+    *,
+    undelivered: int | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> RunWriter:
     """Return the writer of a run that was interrupted, aborted or failed, to go on with it.
 
@@ -39,6 +42,8 @@ def resume_writer(
     ----------
     path : path
         The run file.
+    undelivered : int, optional
+        The last message of the ledger, if it is known never to have arrived.
     clock : callable
         Returns the wall time, in s since 1970.
 
@@ -54,7 +59,7 @@ def resume_writer(
         raise RunFileError(f"{target}: the run is complete; there is nothing to resume")
     lock = WriterLock(layout.lock_path(target))
     try:
-        segment = _next_segment(run, stamp(clock()))
+        segment = _next_segment(run, stamp(clock()), undelivered)
         specs = _prepare(run, segment)
         return RunWriter(target, lock, run.columns, specs, clock, segment.messages)
     except OSError as error:
@@ -65,7 +70,7 @@ def resume_writer(
         raise
 
 
-def _next_segment(run: Run, start: str) -> Segment:
+def _next_segment(run: Run, start: str, undelivered: int | None) -> Segment:
     messages = run.ledger["message"]
     return Segment(
         start=start,
@@ -73,6 +78,7 @@ def _next_segment(run: Run, start: str) -> Segment:
         messages=int(messages[-1]) + 1 if len(messages) else 0,
         ledger_rows=len(messages),
         counts=len(run.map(PULSE_COUNT)[0]) if PULSE_COUNT in run.maps else 0,
+        undelivered=undelivered,
     )
 
 
