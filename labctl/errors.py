@@ -3,6 +3,7 @@
 LabctlError (labctl_data)
 ├── ConfigurationError          the user's configuration file cannot be used
 ├── ReportError                 a report cannot be drawn from what was given
+├── NotResumableError           a run that cannot go on with the bench there is
 ├── OutputExistsError           a file that would be written is there already
 └── FailedError                 the thing was begun and did not succeed
 """
@@ -18,6 +19,10 @@ class ConfigurationError(LabctlError, ValueError):
 
 class ReportError(LabctlError, ValueError):
     """A report cannot be drawn from the files given."""
+
+
+class NotResumableError(LabctlError, ValueError):
+    """A run cannot go on: its chip is gone, or the bench is another one."""
 
 
 class OutputExistsError(LabctlError, FileExistsError):

@@ -6,22 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import bench_options, output_option
+from labctl.cli.options import bench_options, existing_file, output_option
 from labctl.cli.output import facts_table, json_option, plain, say
 from labctl.configuration import load_configuration, output_path
 from labctl.errors import FailedError
 from labctl.facts import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from labctl.engine import RunResult
     from labctl_procedures.procedure import ChipProcedure
 
 
 @click.command("run")
-@click.argument("name")
+@click.argument("name", required=False)
 @bench_options
 @click.option(
     "-p",
@@ -33,14 +35,21 @@ if TYPE_CHECKING:
 )
 @output_option
 @click.option("--operator", help="Name to write into the file; default: yours.")
+@click.option(
+    "--resume",
+    type=existing_file,
+    metavar="FILE",
+    help="Go on with the run stored in FILE, on the bench that holds its chip.",
+)
 @click.option("--dry-run", is_flag=True, help="Predict time, pulses, voltage and size; do nothing.")
 @json_option
 def command(
-    name: str,
+    name: str | None,
     where: BenchChoice,
     assignments: tuple[str, ...],
     output: Path | None,
     operator: str | None,
+    resume: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -49,7 +58,17 @@ def command(
     \b
     labctl run WriteVerify --bench sim-board -p levels=32
     labctl run Retention --bench my-bench.toml -p duration=10min -o night.h5
+    labctl run --resume night.h5
+
+    With --resume, procedure, parameters, bench and seed are the file's; what is stored is not
+    measured again, and no pulse is given twice. --bench says where its bench file is now.
     """  # noqa: D301  (click reads the \b)
+    if resume is not None:
+        _refuse_beside_resume()
+        _go_on(resume, where.bench if _is_given("bench") else None, as_json)
+        return
+    if name is None:
+        raise click.UsageError("name a procedure, or --resume FILE; see labctl procedures")
     settings = load_configuration()
     from labctl_procedures import catalogue
 
@@ -65,14 +84,36 @@ def _measure(
     procedure: ChipProcedure[Any], where: BenchChoice, path: Path, operator: str, as_json: bool
 ) -> None:
     from labctl.cli.progress import ProgressBar
-    from labctl.engine import RunError, run
+    from labctl.engine import run
 
-    failure: str | None = None
     with where.open() as station, ProgressBar() as progress:
-        try:
-            result = run(procedure, station, path, progress=progress, operator=operator)
-        except RunError as error:
-            result, failure = error.result, str(error)
+        ended = _ended(lambda: run(procedure, station, path, progress=progress, operator=operator))
+    _tell(*ended, as_json)
+
+
+def _go_on(path: Path, bench: str | None, as_json: bool) -> None:
+    from labctl.cli.progress import ProgressBar
+    from labctl.engine import resume
+    from labctl.resumption import bench_of
+    from labctl_data.run_file import open_run
+
+    where = bench_of(open_run(path), bench)
+    with where.open() as station, ProgressBar() as progress:
+        ended = _ended(lambda: resume(path, station, progress=progress))
+    _tell(*ended, as_json)
+
+
+def _ended(perform: Callable[[], RunResult]) -> tuple[RunResult, str | None]:
+    """Return what a run left behind, and why it failed if it did."""
+    from labctl.engine import RunError
+
+    try:
+        return perform(), None
+    except RunError as error:
+        return error.result, str(error)
+
+
+def _tell(result: RunResult, failure: str | None, as_json: bool) -> None:
     say(
         as_json,
         {
@@ -87,6 +128,18 @@ def _measure(
     if result.status != "complete":
         ended = f"{result.file}: the run ended as '{result.status}'"
         raise FailedError(failure or ended, said=True)
+
+
+def _refuse_beside_resume() -> None:
+    """Refuse what the run file says itself."""
+    for name in ("name", "seed", "chip", "assignments", "output", "operator", "dry_run"):
+        if _is_given(name):
+            raise click.UsageError(f"--resume takes all but --bench from the file; found '{name}'")
+
+
+def _is_given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
 
 
 def _predict(procedure: ChipProcedure[Any], where: BenchChoice, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, ProgressSink
 from labctl.engine.rest import guarded
+from labctl.engine.resuming import resume
 from labctl.engine.runner import run
 from labctl.engine.signals import StopSignals
 
@@ -13,5 +14,6 @@ __all__ = [
     "RunResult",
     "StopSignals",
     "guarded",
+    "resume",
     "run",
 ]

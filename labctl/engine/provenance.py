@@ -33,6 +33,7 @@ def station_attributes(station: Station, operator: str | None) -> dict[str, Any]
     bench = station.bench
     return {
         "bench": bench.name,
+        "bench_file": str(bench.path),
         "bench_kind": bench.kind,
         "bench_toml": bench.text,
         "wafer": bench.identity.wafer,

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, Percent, ProgressSink
 from labctl.engine.provenance import attributes_of
 from labctl.engine.rest import try_all
 from labctl.engine.signals import StopSignals
-from labctl_data.run_file import MapSpec, RunStatus, RunWriter
+from labctl_data.cells import Cells
+from labctl_data.run_file import PULSE_COUNT, MapSpec, RunStatus, RunWriter
 from labctl_instruments.station import Station
 from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
 
@@ -70,6 +72,19 @@ def run(  # noqa: PLR0913  (the one public door; all but three arguments are opt
     procedure.station = station
     procedure.check()
     writer = _create(procedure, station, Path(path), operator)
+    return carry_out(procedure, writer, progress=progress, on_rows=on_rows, should_stop=should_stop)
+
+
+def carry_out(
+    procedure: ChipProcedure[Any],
+    writer: RunWriter,
+    *,
+    progress: ProgressSink | None = None,
+    on_rows: Callable[[Rows], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> RunResult:
+    """Run a procedure that has its station into a run file that has been begun; see `run`."""
+    station = procedure.station
     percent = Percent(progress or NoProgress(), type(procedure).__name__)
     with StopSignals() as signals:
         conduct = _Conduct(procedure, writer, percent, on_rows)
@@ -88,12 +103,25 @@ def _create(
     procedure: ChipProcedure[Any], station: Station, path: Path, operator: str | None
 ) -> RunWriter:
     maps = [MapSpec(m.name, m.unit, station.geometry, m.long_name) for m in procedure.MAPS]
-    return RunWriter.create(
+    counts = pulse_counts(station)
+    if counts is not None:
+        maps.append(MapSpec(PULSE_COUNT, "", station.geometry, "Programming pulses received"))
+    writer = RunWriter.create(
         path,
         columns=procedure.COLUMNS,
         maps=maps,
         attributes=attributes_of(procedure, station, operator),
     )
+    if counts is not None:
+        writer.append_map(PULSE_COUNT, station.now(), counts)
+    return writer
+
+
+def pulse_counts(station: Station) -> npt.NDArray[np.int64] | None:
+    """Return the bench's pulse counters, shape (pe, row, col); None where there are none."""
+    geometry = station.geometry
+    counts = station.pulse_counts(Cells.from_index(np.arange(geometry.n_cells), geometry))
+    return None if counts is None else counts.astype(np.int64).reshape(geometry.shape)
 
 
 class _Conduct:
@@ -116,6 +144,7 @@ class _Conduct:
             "progress": percent.reach,
             "map": self._take_map,
             "event": self._take_event,
+            "point": self._take_point,
         }
 
     def ends_when(self, asked: Callable[[], bool]) -> None:
@@ -192,6 +221,10 @@ class _Conduct:
 
     def _take_map(self, snapshot: Snapshot) -> None:
         self._writer.append_map(snapshot.name, snapshot.time, snapshot.values)
+
+    def _take_point(self, number: int) -> None:
+        if not self._stopped:  # told to stop within it, it may have been cut short
+            self._writer.point_done(number)
 
     def _take_event(self, event: tuple[str, str]) -> None:
         self._writer.event(self._time, *event)
