@@ -19,6 +19,7 @@ from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
 from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
+from labctl_instruments.chip.conversion import chunks, convert_chunk
 from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.kernels import IndexArray, Share
 from labctl_instruments.chip.lines import (
@@ -28,8 +29,8 @@ from labctl_instruments.chip.lines import (
     hold_known,
     hold_unknown,
 )
-from labctl_instruments.chip.mac import check_request, chunks, convert_chunk, tabulate
 from labctl_instruments.chip.random import key_of
+from labctl_instruments.chip.sums import check_request, tabulate
 
 ROOM_TEMPERATURE = 298.15
 """Temperature at which relaxation runs as the model says, in K."""
