@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.cells import Geometry
-from labctl_instruments.bench.wiring import ROW_LETTERS, Line, Wiring
+from labctl_instruments.bench.wiring import Line, Wiring
 
 RowArray = npt.NDArray[np.int8]
 """Row number (0 for A) that each line is joined to, -1 for none; lines in `Lines` order."""
@@ -75,7 +75,9 @@ class Routing:
         self._matrices = matrices
         columns = [wiring.columns[line] for line in Lines(geometry).names()]
         self._matrix_of = [column.matrix for column in columns]
-        self._crosspoints = [[column.crosspoint(row) for row in ROW_LETTERS] for column in columns]
+        self._crosspoints = [
+            [column.crosspoint(row) for row in column.layout.rows] for column in columns
+        ]
         self._joined: RowArray = np.full(len(columns), OPEN)
         self._is_known = False
 

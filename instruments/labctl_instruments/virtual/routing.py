@@ -14,13 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.cells import Geometry
-from labctl_instruments.bench.wiring import (
-    COLUMNS_OF_A_MATRIX,
-    COLUMNS_OF_A_SLOT,
-    ROW_LETTERS,
-    Line,
-    Wiring,
-)
+from labctl_instruments.bench.wiring import ROW_LETTERS, Line, MatrixLayout, Wiring
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -71,13 +65,18 @@ class Crosspoints:
 
     Parameters
     ----------
-    matrices : sequence of str
-        Names of the mainframes, in the order in which their columns are counted.
+    layouts : mapping of str to MatrixLayout
+        The mainframes by their names, in the order in which their columns are counted.
     """
 
-    def __init__(self, matrices: Sequence[str]) -> None:
-        self._offset = {name: k * COLUMNS_OF_A_MATRIX for k, name in enumerate(matrices)}
-        shape = (len(matrices) * COLUMNS_OF_A_MATRIX, N_ROWS)
+    def __init__(self, layouts: Mapping[str, MatrixLayout]) -> None:
+        self._layouts = dict(layouts)
+        self._offset: dict[str, int] = {}
+        n_columns = 0
+        for name, layout in layouts.items():
+            self._offset[name] = n_columns
+            n_columns += layout.columns
+        shape = (n_columns, N_ROWS)
         self.closed = np.zeros(shape, np.bool_)
         """Whether each crosspoint is closed, shape (columns, rows)."""
         self.closures = np.zeros(shape, np.int64)
@@ -91,15 +90,15 @@ class Crosspoints:
         return self._offset[matrix] + number - 1
 
     def of(self, matrix: str) -> npt.NDArray[np.bool_]:
-        """Return a copy of one mainframe's relays, shape (72, 8)."""
+        """Return a copy of one mainframe's relays, shape (columns, 8)."""
         return self.closed[self._slice(matrix)].copy()
 
     def counts(self, matrix: str) -> IntArray:
-        """Return how often the relays of one mainframe have closed, shape (72, 8)."""
+        """Return how often the relays of one mainframe have closed, shape (columns, 8)."""
         return self.closures[self._slice(matrix)].copy()
 
     def set(self, matrix: str, closed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Set the relays of one mainframe, shape (72, 8); return which rows had one moved."""
+        """Set the relays of one mainframe, shape (columns, 8); return which rows had one moved."""
         part = self._slice(matrix)
         moved = self.closed[part] != closed
         if moved.any():
@@ -111,8 +110,8 @@ class Crosspoints:
 
     def jam(self, matrix: str, channel: str, *, closed: bool) -> None:
         """Hold the contact of `channel` (1A01); what is commanded and told of it goes on."""
-        number = (int(channel[0]) - 1) * COLUMNS_OF_A_SLOT + int(channel[2:])
-        self._jammed[self.column(matrix, number), ROW_LETTERS.index(channel[1])] = closed
+        column, row = self._layouts[matrix].place(channel)
+        self._jammed[self._offset[matrix] + column, row] = closed
         self.version += 1
 
     def contacts(self) -> npt.NDArray[np.bool_]:
@@ -126,7 +125,7 @@ class Crosspoints:
 
     def _slice(self, matrix: str) -> slice:
         start = self._offset[matrix]
-        return slice(start, start + COLUMNS_OF_A_MATRIX)
+        return slice(start, start + self._layouts[matrix].columns)
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class Router:
     """
 
     def __init__(self, wiring: Wiring, geometry: Geometry, matrices: Sequence[str]) -> None:
-        self.crosspoints = Crosspoints(matrices)
+        self.crosspoints = Crosspoints({name: wiring.layout_of(name) for name in matrices})
         self.geometry = geometry
         self._terminals: dict[int, Terminal] = {}
         self._weakened: dict[str, float] = {}

@@ -6,18 +6,23 @@ In process it is trusted not to run for ever; behind a socket it is confined in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from labctl_instruments.virtual.lua.confined import ConfinedLua
 from labctl_instruments.virtual.lua.host import Lua, LuaHost, Value, Vocabulary
-from labctl_instruments.virtual.scpi.status import ScpiError, Status
+from labctl_instruments.virtual.scpi.status import ERROR_TEXTS, ScpiError, Status
 
 Function = Callable[..., Any]
 
 SYNTAX_ERROR = -285
 RUNTIME_ERROR = -286
+SCRIPT_TOO_LONG = -363
+LONGEST_SCRIPT = 2**20
+"""Characters of a script between `loadscript` and `endscript`."""
 SEVERE = 20
 """Severity that the error queue tells: recoverable."""
 
@@ -36,6 +41,39 @@ class TspTable:
     """Names that stand for numbers or strings."""
 
 
+def kept(**defaults: Value) -> TspTable:
+    """Return a table of attributes that are kept, and do nothing more."""
+    values = dict(defaults)
+    return TspTable(
+        getters={name: partial(values.__getitem__, name) for name in defaults},
+        setters={name: partial(values.__setitem__, name) for name in defaults},
+    )
+
+
+_SCRIPT_WORDS = ("loadscript", "loadandrunscript")
+_SCRIPT = re.compile(r"(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w*))?")
+
+
+@dataclass
+class _Script:
+    """A script that is being sent, line by line."""
+
+    name: str
+    """Its name; empty for the anonymous one."""
+    is_run: bool
+    """Whether it runs when it is complete."""
+    lines: list[str] = field(default_factory=list)
+    length: int = 0
+    """Characters that came."""
+
+    def chunk(self) -> str:
+        """Return the Lua that makes a script of the lines, and runs it if it shall."""
+        made = (
+            f"script.new({_quoted(chr(10).join(self.lines))}, {_quoted(self.name or 'anonymous')})"
+        )
+        return f"{made}.run()" if self.is_run else f"local _ = {made}"
+
+
 class TspEngine:
     """Executes messages as Lua chunks, on an instrument's vocabulary.
 
@@ -47,23 +85,31 @@ class TspEngine:
         Answer to `*IDN?`.
     reset : callable
         What `*RST` and `reset()` do.
+    firmware : str
+        Lua that runs once, when the tables stand: what is easier said in Lua; see `LuaHost`.
     """
 
     def __init__(
-        self, tables: Mapping[str, TspTable], *, identity: str, reset: Callable[[], None]
+        self,
+        tables: Mapping[str, TspTable],
+        *,
+        identity: str,
+        reset: Callable[[], None],
+        firmware: str = "",
     ) -> None:
         self.status = Status()
-        self._reset = reset
+        self._firmware = firmware
+        self._loading: _Script | None = None
         own = TspTable(functions={**tables.get("", TspTable()).functions, "reset": reset})
         self._tables = {"errorqueue": self._error_queue(), **tables, "": own}
-        self._lua: Lua = LuaHost(self._vocabulary(), self._call)
+        self._lua: Lua = LuaHost(self._vocabulary(), self._call, firmware)
         self._common: dict[str, Callable[[], str]] = {
             "*IDN?": lambda: identity,
             "*ESR?": lambda: str(self.status.take_event_status()),
             "*STB?": lambda: str(self.status.byte()),
             "*OPC?": lambda: "1",
             "*TST?": lambda: "0",
-            "*RST": self._silent(reset),
+            "*RST": lambda: self._run("reset()").decode("latin-1"),
             "*CLS": self._silent(self.status.clear),
             "*WAI": lambda: "",
             "*OPC": lambda: "",
@@ -73,21 +119,48 @@ class TspEngine:
     def confine(self) -> None:
         """Run messages in a child process from now on; what they had defined is lost."""
         self._lua.close()
-        self._lua = ConfinedLua(self._vocabulary(), self._call)
+        self._lua = ConfinedLua(self._vocabulary(), self._call, self._firmware)
 
     def release(self) -> None:
         """End the child process."""
         self._lua.close()
 
+    def clear(self) -> None:
+        """Forget a script that is half sent."""
+        self._loading = None
+
     def handle(self, message: bytes) -> bytes:
-        """Run a message and return what it printed."""
-        source = message.decode("latin-1").strip("\r\n\0 ")
-        if source.startswith("*"):
-            return self._answer_common(source)
+        """Run a message, line by line as they would come one by one; return what it printed."""
+        lines = message.decode("latin-1").strip("\r\n\0 ").split("\n")
+        return b"".join([self._run_line(line.strip("\r ")) for line in lines])
+
+    def _run_line(self, line: str) -> bytes:
+        if self._loading is not None:
+            return self._add_to_script(self._loading, line)
+        if line.startswith(_SCRIPT_WORDS) and (begun := _SCRIPT.fullmatch(line)):
+            self._loading = _Script(begun[2] or "", is_run=begun[1] == "loadandrunscript")
+            return b""
+        if line.startswith("*"):
+            return self._answer_common(line)
+        return self._run(line) if line else b""
+
+    def _run(self, source: str) -> bytes:
         number, text, problem = self._lua.run(source)
         if number:
             self.status.raise_error(_told(number, problem))
         return text.encode("latin-1")
+
+    def _add_to_script(self, script: _Script, line: str) -> bytes:
+        if line != "endscript":
+            script.length += len(line) + 1
+            if script.length <= LONGEST_SCRIPT:
+                script.lines.append(line)
+            return b""
+        self._loading = None
+        if script.length > LONGEST_SCRIPT:
+            self.status.raise_error(ScpiError(SCRIPT_TOO_LONG, f"{script.length} characters"))
+            return b""
+        return self._run(script.chunk())
 
     def _answer_common(self, source: str) -> bytes:
         answer = self._common.get(source.upper())
@@ -140,9 +213,51 @@ class TspEngine:
         return act
 
 
+class TspPersona:
+    """A virtual instrument that speaks TSP: whatever has an engine, its `_engine`."""
+
+    _engine: TspEngine
+    message_time = 0.0
+    has_blocks = False
+
+    def exchange(self, message: bytes) -> bytes:
+        """Run a message and return what it printed."""
+        return self._engine.handle(message)
+
+    def status_byte(self) -> int:
+        """Return the status byte."""
+        return self._engine.status.byte()
+
+    def clear(self) -> None:
+        """Forget a script that is half sent; nothing runs between messages."""
+        self._engine.clear()
+
+    def trigger(self) -> None:
+        """Nothing waits for a trigger."""
+
+    def confine(self) -> None:
+        """Run messages in a child process, as those of strangers must be."""
+        self._engine.confine()
+
+    def release(self) -> None:
+        """End the child process."""
+        self._engine.release()
+
+    def query_error(self, number: int) -> None:
+        """Queue the error."""
+        self._engine.status.raise_error(ScpiError(number))
+
+
 def _told(number: int, problem: str) -> ScpiError:
     """Return the error that the queue shows of what Lua said; a function's own number first."""
     head, _, rest = problem.partition(", ")
     if number == RUNTIME_ERROR and head.lstrip("-").isdigit():
-        return ScpiError(int(head), rest.partition(";")[2])
+        is_standard = int(head) in ERROR_TEXTS
+        return ScpiError(int(head), rest.partition(";")[2] if is_standard else rest)
     return ScpiError(number, problem)
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as a Lua string."""
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\0": "\\0"}
+    return '"' + "".join(escapes.get(character, character) for character in text) + '"'

@@ -2,7 +2,8 @@
 
 import pytest
 
-from labctl_instruments.virtual.personas.keithley707b import parse_channels
+from labctl_instruments.bench.wiring import LAYOUT_707B
+from labctl_instruments.virtual.personas.switching import parse_channels
 from labctl_instruments.virtual.rack import Rack
 from labctl_instruments.virtual.scpi import ScpiError
 
@@ -79,7 +80,7 @@ def test_a_channel_that_is_not_there_moves_no_relay(smu_rack: Rack, text: str) -
     assert closed(smu_rack) == "1A01"
     assert next_error(smu_rack)[0] == -224
     with pytest.raises(ScpiError):
-        parse_channels(text)
+        parse_channels(text, LAYOUT_707B)
 
 
 def test_states_and_counts_come_in_the_order_of_the_list(smu_rack: Rack) -> None:

@@ -1,7 +1,7 @@
 """The child process that runs a stranger's Lua: it has two pipes, bounded memory, and an alarm.
 
-The first frame gives the vocabulary and the limits. Then each frame is a message to run; what the
-message asks of the instrument goes out as a frame and comes back as one.
+The first frame gives the vocabulary, the firmware and the limits. Then each frame is a message to
+run; what the message asks of the instrument goes out as a frame and comes back as one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DESCRIPTORS = 16
 def main() -> None:
     """Serve the parent until it closes the pipe."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    tables, memory, seconds = read_frame(source)
+    tables, firmware, memory, seconds = read_frame(source)
     _limit(memory)
 
     def call(table: str, use: str, name: str, *arguments: Value) -> tuple[Any, ...]:
@@ -30,7 +30,7 @@ def main() -> None:
         _alarm(seconds)
         return answer
 
-    host = LuaHost(tables, call)
+    host = LuaHost(tables, call, firmware)
     write_frame(sink, ["ready"])
     with contextlib.suppress(EOFError):
         while True:

@@ -55,15 +55,23 @@ class ConfinedLua:
         The instrument's tables; see `LuaHost`.
     call : Call
         How Lua reaches the instrument.
+    firmware : str
+        Lua that runs once in each new child; see `LuaHost`.
     limits : LuaLimits
         What one message may take.
     """
 
     def __init__(
-        self, tables: Mapping[str, Vocabulary], call: Call, limits: LuaLimits | None = None
+        self,
+        tables: Mapping[str, Vocabulary],
+        call: Call,
+        firmware: str = "",
+        *,
+        limits: LuaLimits | None = None,
     ) -> None:
         self._tables = tables
         self._call = call
+        self._firmware = firmware
         self._limits = limits or LuaLimits()
         self._child: _Child | None = self._begin()
         self._is_closed = False
@@ -91,7 +99,9 @@ class ConfinedLua:
 
     def _begin(self) -> _Child:
         child = _Child()
-        child.tell([self._tables, self._limits.memory, self._limits.seconds + _GRACE])
+        child.tell(
+            [self._tables, self._firmware, self._limits.memory, self._limits.seconds + _GRACE]
+        )
         return child
 
     def _converse(self, child: _Child, source: str) -> Result:

@@ -55,7 +55,8 @@ class Lua(Protocol):
 _PRELUDE = r"""
 local loadstring, pcall, tostring, type, select = loadstring, pcall, tostring, type, select
 local format, concat, byte = string.format, table.concat, string.byte
-local setmetatable, error = setmetatable, error
+local setmetatable, error, rawset = setmetatable, error, rawset
+local find = string.find
 local out, number_format = {}, "%.5e"
 local printed, most_printed = 0, 2^23
 
@@ -78,6 +79,37 @@ function print(...)
   out[#out + 1] = line
 end
 
+local function compile(source, name)
+  if byte(source) == 27 then return nil, "binary chunk" end
+  return loadstring(source, "=" .. name)
+end
+
+local scripts = {}
+script = {user = {scripts = scripts}}
+
+function script.new(source, name)
+  name = name or "anonymous"
+  if not find(name, "^[%a_][%w_]*$") then error("'" .. tostring(name) .. "' is no name", 0) end
+  local chunk, problem = compile(source, name)
+  if not chunk then error(problem, 0) end
+  local made = setmetatable({
+    name = name, source = source, autorun = "no", run = chunk,
+    save = function() end, list = function() print(source) end,
+  }, {__call = function(_, ...) return chunk(...) end, __metatable = false})
+  if name == "anonymous" then
+    script.anonymous = made
+  else
+    scripts[name], _G[name] = made, made
+  end
+  return made
+end
+
+function script.delete(name)
+  scripts[name], _G[name] = nil, nil
+end
+
+function script.run() return script.anonymous.run() end
+
 local function finish(ok, ...)
   if ok then return ... end
   error((...), 0)
@@ -87,6 +119,7 @@ local function wrap(f)
   return function(...) return finish(f(...)) end
 end
 
+-- As on the instruments, programs may see the attributes by name: getmetatable(smua).Getters.
 local function object(members, getters, setters)
   return setmetatable(members, {
     __index = function(_, key)
@@ -98,13 +131,12 @@ local function object(members, getters, setters)
       if setter then return setter(value) end
       error("cannot assign to '" .. tostring(key) .. "'", 0)
     end,
-    __metatable = false,
+    __metatable = {Getters = getters, Setters = setters},
   })
 end
 
 local function run(source)
-  if byte(source) == 27 then return -285, "", "binary chunk" end
-  local chunk, problem = loadstring(source, "=TSP")
+  local chunk, problem = compile(source, "TSP")
   if not chunk then return -285, "", problem end
   local ok, failure = pcall(chunk)
   local lines = out
@@ -114,9 +146,15 @@ local function run(source)
   return -286, text, tostring(failure)
 end
 
-local function define(name, value) _G[name] = value end
+local function define(owner, name, value) rawset(owner or _G, name, value) end
 
-return run, wrap, object, define
+local function install(firmware)
+  local chunk, problem = compile(firmware, "firmware")
+  if not chunk then error(problem, 0) end
+  chunk(function(style) number_format = style end, object)
+end
+
+return run, wrap, object, define, install
 """
 
 
@@ -126,12 +164,16 @@ class LuaHost:
     Parameters
     ----------
     tables : mapping of str to Vocabulary
-        The instrument's tables by name; under the empty name, global functions.
+        The instrument's tables by name, an owner (`smua`) before what it owns (`smua.source`);
+        under the empty name, global functions.
     call : Call
         How Lua reaches the instrument.
+    firmware : str
+        Lua that runs once, when the tables stand. It is given a function that sets the format of
+        printed numbers, and one that makes an object of members, getters and setters.
     """
 
-    def __init__(self, tables: Mapping[str, Vocabulary], call: Call) -> None:
+    def __init__(self, tables: Mapping[str, Vocabulary], call: Call, firmware: str = "") -> None:
         self._call = call
         self._lua = lua51.LuaRuntime(
             encoding="latin-1",
@@ -141,9 +183,11 @@ class LuaHost:
             attribute_filter=_deny,
             max_memory=MEMORY,
         )
-        self._run, self._wrap, self._object, self._define = self._lua.execute(_PRELUDE)
+        self._run, self._wrap, self._object, self._define, install = self._lua.execute(_PRELUDE)
+        self._objects: dict[str, object] = {"": None}
         for name, vocabulary in tables.items():
             self._install(name, vocabulary)
+        install(firmware)
 
     def run(self, source: str) -> Result:
         """Run a message."""
@@ -169,12 +213,15 @@ class LuaHost:
         functions = used("functions", vocabulary["functions"])
         if not name:
             for key, function in functions.items():
-                self._define(key, function)
+                self._define(None, key, function)
             return
         members = self._lua.table_from({**functions, **vocabulary["constants"]})
         getters = self._lua.table_from(used("getters", vocabulary["getters"]))
         setters = self._lua.table_from(used("setters", vocabulary["setters"]))
-        self._define(name, self._object(members, getters, setters))
+        self._objects[name] = self._object(members, getters, setters)
+        owner, _, own = name.rpartition(".")
+        place = int(own) if own.isdigit() else own  # slot[1]
+        self._define(self._objects[owner], place, self._objects[name])
 
     def _callable(self, table: str, use: str, name: str) -> object:
         """Return a Lua function that calls into the instrument; its refusals are Lua errors."""
