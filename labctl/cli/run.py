@@ -68,7 +68,7 @@ def command(
         _go_on(resume, where.bench if _is_given("bench") else None, as_json)
         return
     if name is None:
-        raise click.UsageError("name a procedure, or --resume FILE; see labctl procedures")
+        raise click.UsageError("missing argument 'NAME': name a procedure, or --resume FILE")
     settings = load_configuration()
     from labctl_procedures import catalogue
 

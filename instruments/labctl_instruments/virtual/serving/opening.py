@@ -81,14 +81,15 @@ def serve_bench(
     allowed = chosen.networks()
     file = load_bench(bench)
     rack = open_rack(file, seed=seed, chip=chip)
-    _compile(rack.chip)
-    return BenchServer(
+    server = BenchServer(
         rack,
         {name: table.address for name, table in file.instruments.items()},
         listen=chosen.listen,
         port_base=chosen.port_base,
         allowed=allowed,
     )
+    _compile(rack.chip)
+    return server
 
 
 def _compile(chip: Chip) -> None:
