@@ -115,6 +115,8 @@ def kill_until_complete(
                 raise AssertionError(f"{words} ended with {process.returncode}: {out}{err}")
             return Killed(open_run(path), len(flushed), tuple(flushed))
         stored = open_run(path)
+        if stored.status == "complete":  # the kill came while the bench was brought to rest
+            return Killed(stored, len(flushed), tuple(flushed))
         assert stored.status == "interrupted", stored.status
         flushed.append(stored.rows)
         words = ["--resume", str(path)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ def _blocks(guide: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("guide", [guide for guide in GUIDES if _blocks(guide)])
 def test_what_a_guide_tells_to_type_works_in_the_order_it_is_told(guide, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # What a guide starts as a process of its own finds labctl where this one does.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(part for part in sys.path if part))
     names: dict[str, object] = {}
 
     for kind, body in _blocks(guide):
