@@ -16,6 +16,7 @@ from labctl_instruments.errors import InstrumentError
 _DRIVERS = {
     "array-test-board": "array_test_board:ArrayTestBoard",
     "bench-clock": "bench_clock:BenchClock",
+    "keithley-2400": "keithley2400:Keithley2400",
     "keithley-2450": "keithley2450:Keithley2450",
     "keithley-707b": "keithley707b:Keithley707B",
     "keysight-81160a": "keysight81160a:Keysight81160A",

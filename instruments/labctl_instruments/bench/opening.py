@@ -21,6 +21,8 @@ from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
 if TYPE_CHECKING:
     from pymeasure.adapters import VISAAdapter
 
+    from labctl_instruments.drivers.voltage_source import VoltageSource
+
 _TIMEOUT_MS = 30_000
 """Longer than any message runs: an advance in real time excepted, which is not for campaigns."""
 _CHUNK_BYTES = 2**20
@@ -180,13 +182,19 @@ def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
 
 def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
     from labctl_instruments.drivers.keithley707b import Keithley707B
+    from labctl_instruments.drivers.keithley2400 import Keithley2400
     from labctl_instruments.drivers.keithley2450 import Keithley2450
     from labctl_instruments.drivers.keysight81160a import Keysight81160A
     from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
 
-    def smu(role: str) -> Keithley2450:
+    smus: dict[str, Callable[[VISAAdapter, str], VoltageSource]] = {
+        "keithley-2400": Keithley2400,
+        "keithley-2450": Keithley2450,
+    }
+
+    def smu(role: str) -> VoltageSource:
         ((name, table),) = file.with_role(role).items()
-        return Keithley2450(adapter_of(table, access), name)
+        return smus[table.driver](adapter_of(table, access), name)
 
     ((pulser, pulser_table),) = file.with_role("pulser").items()
     channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)

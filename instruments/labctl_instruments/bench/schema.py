@@ -21,6 +21,7 @@ Count = Annotated[int, Field(gt=0)]
 DRIVERS = (
     "array-test-board",
     "bench-clock",
+    "keithley-2400",
     "keithley-2450",
     "keithley-707b",
     "keysight-81160a",
@@ -49,15 +50,17 @@ ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
     "smu": ("bit-line", "source-line", "word-line", "pulser", "matrix"),
 }
 """Roles that a kind of bench must fill; `matrix` may be filled more than once, `clock` may be."""
-DRIVER_OF_A_ROLE: Mapping[str, str] = {
-    "board": "array-test-board",
-    "clock": "bench-clock",
-    "bit-line": "keithley-2450",
-    "source-line": "keithley-2450",
-    "word-line": "keithley-2450",
-    "pulser": "keysight-81160a",
-    "matrix": "keithley-707b",
+_SMUS = ("keithley-2450", "keithley-2400")
+DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
+    "board": ("array-test-board",),
+    "clock": ("bench-clock",),
+    "bit-line": _SMUS,
+    "source-line": _SMUS,
+    "word-line": _SMUS,
+    "pulser": ("keysight-81160a",),
+    "matrix": ("keithley-707b",),
 }
+"""Drivers that can fill a role."""
 
 
 class Table(BaseModel):
@@ -273,8 +276,8 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
         place = f"instruments.{name}"
         if table.role not in (*needed, "clock"):
             yield place, f"role '{table.role}' is not one of a bench of kind '{bench.kind}'"
-        if table.driver != DRIVER_OF_A_ROLE[table.role]:
-            wanted = DRIVER_OF_A_ROLE[table.role]
+        if table.driver not in DRIVERS_OF_A_ROLE[table.role]:
+            wanted = "' or '".join(DRIVERS_OF_A_ROLE[table.role])
             yield place, f"role '{table.role}' needs driver '{wanted}', found '{table.driver}'"
     for role in (*needed, "clock"):
         names = list(bench.with_role(role))

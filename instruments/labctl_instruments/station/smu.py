@@ -14,8 +14,8 @@ from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
 from labctl_instruments.drivers.keithley707b import Keithley707B
-from labctl_instruments.drivers.keithley2450 import Keithley2450
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES, Keysight81160A
+from labctl_instruments.drivers.voltage_source import VoltageSource
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bias import Address, Biases, Terminals, each
@@ -43,11 +43,11 @@ _SHORTEST_PERIOD = 1e-6
 class SmuInstruments:
     """The instruments of an SMU bench, by what they are for."""
 
-    bit: Keithley2450
+    bit: VoltageSource
     """Drives bit lines; in a sweep, whichever side is driven."""
-    source: Keithley2450
+    source: VoltageSource
     """Holds one source line at 0 V and measures its current."""
-    gate: Keithley2450
+    gate: VoltageSource
     """Drives word lines."""
     pulser: Keysight81160A
     """Makes the short pulses."""
@@ -58,7 +58,7 @@ class SmuInstruments:
     wiring: Wiring
     """Lines of the chip on columns of the mainframes, instruments on their rows."""
 
-    def in_order_of_rest(self) -> Sequence[Keithley2450 | Keysight81160A | Keithley707B]:
+    def in_order_of_rest(self) -> Sequence[VoltageSource | Keysight81160A | Keithley707B]:
         """Return all of them: those that drive first, then the relays."""
         return (self.bit, self.gate, self.pulser, self.source, *self.matrices.values())
 

@@ -9,11 +9,16 @@ from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import Persona
 from labctl_instruments.virtual.personas.keithley707b import Keithley707BPersona
+from labctl_instruments.virtual.personas.keithley2400 import Keithley2400Persona
 from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
 from labctl_instruments.virtual.personas.keysight81160a import Keysight81160APersona
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
 
+_SMUS: dict[str, type[Keithley2400Persona | Keithley2450Persona]] = {
+    "keithley-2400": Keithley2400Persona,
+    "keithley-2450": Keithley2450Persona,
+}
 SMU_ROLES = ("bit-line", "source-line", "word-line")
 
 
@@ -30,9 +35,9 @@ def smu_personas(
     personas: dict[str, Persona] = {}
     outputs: dict[tuple[str, int], Terminal] = {("ground", 1): Ground()}
     for name, table in _with_roles(bench, SMU_ROLES).items():
-        smu = Keithley2450Persona(name, probed, clock, MeterNoise(seed, name))
+        smu = _SMUS[table.driver](name, probed, clock, MeterNoise(seed, name))
         personas[table.address] = smu
-        outputs[name, 1] = smu
+        outputs[name, 1] = smu.meter
     for name, table in bench.with_role("pulser").items():
         pulser = Keysight81160APersona(name, probed, clock, log)
         personas[table.address] = pulser

@@ -24,7 +24,7 @@ def instrument(driver: str, address: str, role: str) -> dict[str, str]:
     return {"driver": driver, "address": address, "role": role}
 
 
-def bench_document(kind: str, **virtual: Any) -> dict[str, Any]:
+def bench_document(kind: str, *, smu: str = "keithley-2450", **virtual: Any) -> dict[str, Any]:
     """Return the parsed TOML of a small bench."""
     instruments = {"clock": instrument("bench-clock", CLOCK, "clock")}
     wiring: dict[str, Any] = {}
@@ -36,7 +36,7 @@ def bench_document(kind: str, **virtual: Any) -> dict[str, Any]:
             ("source", SOURCE, "source-line"),
             ("gate", GATE, "word-line"),
         ):
-            instruments[name] = instrument("keithley-2450", address, role)
+            instruments[name] = instrument(smu, address, role)
         instruments["pulser"] = instrument("keysight-81160a", PULSER, "pulser")
         instruments["matrix1"] = instrument("keithley-707b", MATRIX, "matrix")
         wiring = {

@@ -1,15 +1,11 @@
 """Keithley 2450 SourceMeter, in its own SCPI command set, with the 2400 words PyMeasure sends.
 
-Readings have the resolution of their range and a noise that falls with the root of the integration
-time [chosen: 1e-6 of range at 1 PLC, at least 50 fA and 100 nV]; a reading takes its integration
-time, its averages and the source delay.
+What it forces and what its meter says is `SourceMeter`'s.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.meter_noise import MeterNoise
@@ -23,104 +19,37 @@ from labctl_instruments.virtual.scpi import (
     Integer,
     Number,
     ScpiEngine,
-    ScpiError,
     Text,
 )
+from labctl_instruments.virtual.source_meter import (
+    LINE_FREQUENCY,
+    MeterModel,
+    Reading,
+    Settings,
+    SourceMeter,
+    SourceSettings,
+)
 
-LINE_FREQUENCY = 50.0
-OVERFLOW = 9.9e37
-RESOLUTION = 1e-6
-"""Of a reading, relative to its range: 6 1/2 digits."""
-SOURCE_STEPS = 40_000
-"""Steps of the source, within its range: 50 uV of 2 V."""
-NOISE = 1e-6
-"""Standard deviation of a reading at 1 PLC, relative to its range."""
-LEAST_NOISE = {"CURR": 50e-15, "VOLT": 100e-9}
-OVERRANGE = 1.05
-RANGES = {
-    "CURR": (10e-9, 100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3, 1.0),
-    "VOLT": (20e-3, 200e-3, 2.0, 20.0, 200.0),
-}
-HIGHEST = {"CURR": 1.05, "VOLT": 210.0}
-AUTO_DELAY = 1e-3
-"""Source delay where it is automatic [chosen], in s."""
-OFF_LIMIT = 1e-3
-"""Current that an output delivers at 0 V while it is off in the state NORMAL [chosen], in A."""
+MODEL = MeterModel(
+    ranges={
+        "CURR": (10e-9, 100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 100e-3, 1.0),
+        "VOLT": (20e-3, 200e-3, 2.0, 20.0, 200.0),
+    },
+    highest={"CURR": 1.05, "VOLT": 210.0},
+    resolution=1e-6,
+    source_steps=40_000,
+    noise=1e-6,
+    least_noise={"CURR": 50e-15, "VOLT": 100e-9},
+)
+"""6 1/2 digits; the source has 50 uV of 2 V; noise is [chosen]."""
+HIGHEST = MODEL.highest
 _UNITS = {"CURR": "A", "VOLT": "V", "RES": "OHM"}
 _NAMES = {"CURR": "CURRent", "VOLT": "VOLTage", "RES": "RESistance"}
 
 
-@dataclass
-class SourceSettings:
-    """One of the two things the instrument can force."""
-
-    level: float = 0.0
-    """Level, in V or A."""
-    range: float = 0.0
-    """Range chosen by hand; 0 where none was."""
-    is_auto: bool = True
-    """Whether the range follows the level."""
-    limit: float = 0.0
-    """Largest value of the other quantity."""
-    delay: float = 0.0
-    """Delay between forcing and measuring, in s."""
-    is_auto_delay: bool = True
-    """Whether the delay is the instrument's own."""
-    off_state: str = "NORM"
-    """What the output does while it is off."""
-
-
-@dataclass
-class SenseSettings:
-    """One of the things the instrument can measure."""
-
-    nplc: float = 1.0
-    """Integration, in power-line cycles."""
-    range: float = 0.0
-    """Range chosen by hand; 0 where none was."""
-    is_auto: bool = True
-    """Whether the range follows the reading."""
-    average_count: int = 10
-    """Readings that the filter averages."""
-    is_averaged: bool = False
-    """Whether the filter is on."""
-
-
-@dataclass
-class Settings:
-    """All that `*RST` puts back."""
-
-    source: str = "VOLT"
-    """What is forced."""
-    sense: str = "CURR"
-    """What is measured."""
-    is_on: bool = False
-    """Whether the output is on."""
-    sources: dict[str, SourceSettings] = field(
-        default_factory=lambda: {
-            "VOLT": SourceSettings(limit=1.05e-4),
-            "CURR": SourceSettings(limit=2.1),
-        }
-    )
-    """By what is forced."""
-    senses: dict[str, SenseSettings] = field(
-        default_factory=lambda: {name: SenseSettings() for name in _NAMES}
-    )
-    """By what is measured."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One measurement."""
-
-    voltage: float
-    """In V."""
-    current: float
-    """In A."""
-    limited: bool
-    """Whether the source was at its limit."""
-    time: float
-    """Bench time, in s."""
+def _initial() -> Settings:
+    """Return the settings after `*RST`."""
+    return Settings({"VOLT": SourceSettings(limit=1.05e-4), "CURR": SourceSettings(limit=2.1)})
 
 
 class Keithley2450Persona(ScpiPersona):
@@ -142,12 +71,8 @@ class Keithley2450Persona(ScpiPersona):
 
     def __init__(self, name: str, chip: ProbedChip, clock: Clock, noise: MeterNoise) -> None:
         self.name = name
-        self._chip = chip
         self._clock = clock
-        self._noise = noise
-        self._set = Settings()
-        self._drive = self._drive_of(self._set)
-        self._last = Reading(0.0, 0.0, limited=False, time=0.0)
+        self.meter = SourceMeter(name, MODEL, chip=chip, clock=clock, noise=noise, initial=_initial)
         self._buffer: list[Reading] = []
         table = CommandTable(number_format="%.6E")
         self._add_source(table)
@@ -162,18 +87,11 @@ class Keithley2450Persona(ScpiPersona):
 
     def drive(self) -> Drive | None:
         """Return what the output does to its node."""
-        return self._drive
+        return self.meter.drive()
 
-    def _drive_of(self, settings: Settings) -> Drive | None:
-        source = settings.sources[settings.source]
-        if not settings.is_on:
-            if source.off_state == "HIMP":
-                return None
-            return Drive(0.0, OFF_LIMIT, is_weak=True)
-        if settings.source == "VOLT":
-            return Drive(_quantised(source.level, source, "VOLT"), source.limit)
-        level = _quantised(source.level, source, "CURR")
-        return Drive(math.copysign(source.limit, level), abs(level))
+    @property
+    def _set(self) -> Settings:
+        return self.meter.settings
 
     def _add_source(self, table: CommandTable) -> None:
         table.setting(
@@ -190,7 +108,7 @@ class Keithley2450Persona(ScpiPersona):
             least = 1e-9 if name == "VOLT" else 0.02
             bound = Number(_UNITS[other], least, HIGHEST[other], style="%.6E")
             self._put(table, f"{head}:{limit}[:LEVel]", bound, name, "limit")
-            table.query(f"{head}:{limit}[:LEVel]:TRIPped", self._is_limited)
+            table.query(f"{head}:{limit}[:LEVel]:TRIPped", self.meter.is_limited)
             self._put(table, f"{head}:RANGe:AUTO", Boolean(), name, "is_auto")
             delay = Number("S", 0.0, 10_000.0, style="%.6E")
             self._put(table, f"{head}:DELay", delay, name, "delay")
@@ -205,7 +123,8 @@ class Keithley2450Persona(ScpiPersona):
         bound = Number(_UNITS[name], -HIGHEST[name], HIGHEST[name], style="%.6E")
 
         def put(value: float) -> None:
-            self._check_level(name, key, value)
+            if key == "level":
+                self.meter.check_level(name, value)
             self._change(lambda s: _put_source(s.sources[name], key, value))
 
         table.setting(header, bound, lambda: self._shown_source(name, key), put)
@@ -245,8 +164,8 @@ class Keithley2450Persona(ScpiPersona):
             table.setting(
                 f"{head}:RANGe[:UPPer]",
                 Number(_UNITS[name], -highest, highest, style="%.6E"),
-                lambda name=name: self._shown_range(name),
-                lambda value, name=name: self._put_range(name, value),
+                lambda name=name: self.meter.sense_range(name),
+                lambda value, name=name: self.meter.put_sense_range(name, value),
             )
             self._sense(table, f"{head}:RANGe:AUTO", Boolean(), name, "is_auto")
             self._sense(table, f"{head}:AVERage[:STATe]", Boolean(), name, "is_averaged")
@@ -306,82 +225,28 @@ class Keithley2450Persona(ScpiPersona):
         table.ignored(":TRACe:FEED", ":TRACe:FEED:CONTrol", ":STATus:MEASurement:ENABle")
 
     def _change(self, change: Callable[[Settings], None]) -> None:
-        """Change what the output does: what stood until now acts on the chip first."""
-        self._chip.before_change()
-        change(self._set)
-        self._drive = self._drive_of(self._set)
-        self._chip.after_change()
+        self.meter.change(change)
 
     def _reset(self) -> None:
-        self._chip.before_change()
-        self._set = Settings()
-        self._drive = self._drive_of(self._set)
-        self._chip.after_change()
+        self.meter.reset()
         self._buffer.clear()
 
-    def _check_level(self, name: str, key: str, value: float) -> None:
-        source = self._set.sources[name]
-        if key == "level" and not source.is_auto and abs(value) > OVERRANGE * source.range:
-            raise ScpiError(-222, f"{value:g} is beyond the range {source.range:g}")
-
     def _shown_source(self, name: str, key: str) -> float:
-        source = self._set.sources[name]
-        if key == "level":
-            return source.level
-        return _source_range(source, name)
-
-    def _put_range(self, name: str, value: float) -> None:
-        sense = self._set.senses[name]
-        sense.range, sense.is_auto = _range_for(abs(value), name), False
-
-    def _shown_range(self, name: str) -> float:
-        sense = self._set.senses[name]
-        if sense.is_auto:
-            return _range_for(abs(self._value_of(self._last, name)), name)
-        return sense.range
+        return self._set.sources[name].level if key == "level" else self.meter.source_range(name)
 
     def _take_reading(self) -> Reading:
-        """Wait, integrate, and return what the meter says."""
-        settings = self._set
-        source = settings.sources[settings.source]
-        sense = settings.senses[settings.sense]
-        averages = sense.average_count if sense.is_averaged else 1
-        delay = AUTO_DELAY if source.is_auto_delay else source.delay
-        self._clock.charge(delay + averages * sense.nplc / LINE_FREQUENCY)
-        voltage, current, limited = self._chip.measure(self, averages)
-        reading = Reading(
-            self._shown(voltage, "VOLT", averages),
-            self._shown(current, "CURR", averages),
-            limited,
-            self._clock.now(),
-        )
-        self._last = reading
+        reading = self.meter.take_reading()
         self._buffer.append(reading)
         return reading
 
-    def _shown(self, value: float, name: str, averages: int) -> float:
-        """Return what the meter makes of a value: range, noise, resolution."""
-        sense = self._set.senses[name]
-        span = _range_for(abs(value), name) if sense.is_auto else sense.range
-        noise = max(NOISE * span, LEAST_NOISE[name]) / math.sqrt(sense.nplc * averages)
-        if abs(value) > OVERRANGE * span:
-            return math.copysign(OVERFLOW, value)
-        step = RESOLUTION * span
-        return round((value + noise * self._noise.draw()) / step) * step
-
-    def _value_of(self, reading: Reading, name: str) -> float:
-        if name == "RES":
-            return reading.voltage / reading.current if reading.current else OVERFLOW
-        return reading.voltage if name == "VOLT" else reading.current
-
     def _value(self, reading: Reading) -> float:
-        return self._value_of(reading, self._set.sense)
+        return reading.value(self._set.sense)
 
     def _answer_reading(self, *arguments: str) -> list[float | str]:
         return self._answer(self._take_reading(), arguments[1:])
 
     def _answer_last(self, *arguments: str) -> list[float | str]:
-        return self._answer(self._last, arguments[1:])
+        return self._answer(self.meter.last, arguments[1:])
 
     def _answer(self, reading: Reading, elements: tuple[str, ...]) -> list[float | str]:
         source = self._set.sources[self._set.source].level
@@ -398,31 +263,9 @@ class Keithley2450Persona(ScpiPersona):
         self._set.sense = name
         return self._value(self._take_reading())
 
-    def _is_limited(self) -> bool:
-        return self._set.is_on and self._chip.measure(self, 0)[2]
-
 
 def _put_source(source: SourceSettings, key: str, value: float) -> None:
     if key == "level":
         source.level = value
     else:
         source.range, source.is_auto = value, False
-
-
-def _range_for(value: float, name: str) -> float:
-    """Return the lowest range that holds a value."""
-    if name not in RANGES:
-        return 10.0 ** math.ceil(math.log10(max(value, 1.0)))
-    for span in RANGES[name]:
-        if value <= OVERRANGE * span:
-            return span
-    return RANGES[name][-1]
-
-
-def _source_range(source: SourceSettings, name: str) -> float:
-    return _range_for(abs(source.level) if source.is_auto else abs(source.range), name)
-
-
-def _quantised(level: float, source: SourceSettings, name: str) -> float:
-    step = _source_range(source, name) / SOURCE_STEPS
-    return round(level / step) * step

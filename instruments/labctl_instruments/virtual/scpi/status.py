@@ -24,6 +24,7 @@ ERROR_TEXTS = {
     -161: "Invalid block data",
     -200: "Execution error",
     -211: "Trigger ignored",
+    -214: "Trigger deadlock",
     -213: "Init ignored",
     -221: "Settings conflict",
     -222: "Data out of range",
@@ -47,6 +48,7 @@ EXECUTION_ERROR = 16
 COMMAND_ERROR = 32
 POWER_ON = 128
 
+MEASUREMENT_SUMMARY = 1
 ERROR_WAITING = 4
 QUESTIONABLE_SUMMARY = 8
 MESSAGE_AVAILABLE = 16
@@ -120,6 +122,7 @@ class Status:
         self.service_enable = 0
         self.operation = EventRegister()
         self.questionable = EventRegister()
+        self.measurement = EventRegister()
         self._depth = depth
         self._errors: deque[tuple[int, str]] = deque()
 
@@ -148,6 +151,8 @@ class Status:
     def byte(self, *, message_available: bool = False) -> int:
         """Return the status byte, master summary in bit 6."""
         value = ERROR_WAITING if self._errors else 0
+        if self.measurement.event & self.measurement.enable:
+            value |= MEASUREMENT_SUMMARY
         if self.questionable.event & self.questionable.enable:
             value |= QUESTIONABLE_SUMMARY
         if message_available:
@@ -162,11 +167,11 @@ class Status:
         """Forget errors and events; enables stay (`*CLS`)."""
         self._errors.clear()
         self.event_status = 0
-        self.operation.event = self.questionable.event = 0
+        self.operation.event = self.questionable.event = self.measurement.event = 0
 
     def preset(self) -> None:
         """Clear the enables of the SCPI registers (`STATus:PRESet`)."""
-        self.operation.enable = self.questionable.enable = 0
+        self.operation.enable = self.questionable.enable = self.measurement.enable = 0
 
 
 def _event_bit(number: int) -> int:
