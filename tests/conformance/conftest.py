@@ -93,12 +93,20 @@ D = "gate"
 E = "pulser:1"
 """
 )
-TEXTS = {"board": BOARD, "smu": SMU}
+SMU_2636B = SMU
+for old, channel in ((18, "a"), (19, "b"), (20, "a")):
+    SMU_2636B = SMU_2636B.replace(
+        f'driver = "keithley-2450"\naddress = "GPIB0::{old}::INSTR"',
+        f'driver = "keithley-2636b"\naddress = "GPIB0::{27 if old == 20 else 26}::INSTR"\n'
+        f'channel = "{channel}"',
+    )
+SMU_3706A = SMU.replace("keithley-707b", "keithley-3706a")
+TEXTS = {"board": BOARD, "smu": SMU, "smu_2636b": SMU_2636B, "smu_3706a": SMU_3706A}
 
 Open = Callable[..., Any]
 
 
-@pytest.fixture(params=["board", "smu"])
+@pytest.fixture(params=list(TEXTS))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -18,6 +18,8 @@ _DRIVERS = {
     "bench-clock": "bench_clock:BenchClock",
     "keithley-2400": "keithley2400:Keithley2400",
     "keithley-2450": "keithley2450:Keithley2450",
+    "keithley-2636b": "keithley2636b:Keithley2636B",
+    "keithley-3706a": "keithley3706a:Keithley3706A",
     "keithley-707b": "keithley707b:Keithley707B",
     "keysight-81160a": "keysight81160a:Keysight81160A",
 }

@@ -21,7 +21,10 @@ from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
 if TYPE_CHECKING:
     from pymeasure.adapters import VISAAdapter
 
+    from labctl_instruments.drivers.keithley2636b import Channel, Keithley2636B
+    from labctl_instruments.drivers.keithley_switch import KeithleySwitch
     from labctl_instruments.drivers.voltage_source import VoltageSource
+    from labctl_instruments.station.smu import SourceMeter
 
 _TIMEOUT_MS = 30_000
 """Longer than any message runs: an advance in real time excepted, which is not for campaigns."""
@@ -184,6 +187,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
     from labctl_instruments.drivers.keithley707b import Keithley707B
     from labctl_instruments.drivers.keithley2400 import Keithley2400
     from labctl_instruments.drivers.keithley2450 import Keithley2450
+    from labctl_instruments.drivers.keithley3706a import Keithley3706A
     from labctl_instruments.drivers.keysight81160a import Keysight81160A
     from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
 
@@ -192,10 +196,18 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
         "keithley-2450": Keithley2450,
     }
 
-    def smu(role: str) -> VoltageSource:
+    opened: dict[str, Keithley2636B] = {}
+
+    def smu(role: str) -> SourceMeter:
         ((name, table),) = file.with_role(role).items()
+        if table.driver == "keithley-2636b":
+            return _channel_of_2636b(name, table, access, opened)
         return smus[table.driver](adapter_of(table, access), name)
 
+    switches: dict[str, Callable[[VISAAdapter, str], KeithleySwitch]] = {
+        "keithley-707b": Keithley707B,
+        "keithley-3706a": Keithley3706A,
+    }
     ((pulser, pulser_table),) = file.with_role("pulser").items()
     channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
     instruments = SmuInstruments(
@@ -205,7 +217,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
         pulser=Keysight81160A(adapter_of(pulser_table, access), pulser),
         pulser_channel=channel,
         matrices={
-            name: Keithley707B(adapter_of(table, access), name)
+            name: switches[table.driver](adapter_of(table, access), name)
             for name, table in file.with_role("matrix").items()
         },
         wiring=file.wiring,
@@ -218,6 +230,20 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
         settings=SmuSettings(file.measurement.read_gate, file.measurement.nplc),
         on_close=access.on_close,
     )
+
+
+def _channel_of_2636b(
+    name: str, table: InstrumentTable, access: Access, opened: dict[str, Keithley2636B]
+) -> Keithley2636B:
+    """Return a channel; those of one instrument share its connection, kept in `opened`."""
+    from labctl_instruments.drivers.keithley2636b import Keithley2636B
+
+    channel: Channel = "a" if table.channel == "a" else "b"
+    address = table.address.upper()
+    if address in opened:
+        return opened[address].other(name, channel)
+    opened[address] = Keithley2636B(adapter_of(table, access), name, channel)
+    return opened[address]
 
 
 _STATIONS: dict[str, Callable[[BenchFile, BenchInfo, Access], Station]] = {

@@ -11,7 +11,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from labctl_data.cells import Geometry
-from labctl_instruments.bench.wiring import Wiring, parse_lines, parse_rows
+from labctl_instruments.bench.wiring import (
+    LAYOUT_707B,
+    LAYOUT_3706A,
+    MatrixLayout,
+    Wiring,
+    parse_lines,
+    parse_rows,
+)
 from labctl_instruments.station.envelope import Envelope
 from labctl_instruments.station.protocol import ChipIdentity
 
@@ -23,6 +30,8 @@ DRIVERS = (
     "bench-clock",
     "keithley-2400",
     "keithley-2450",
+    "keithley-2636b",
+    "keithley-3706a",
     "keithley-707b",
     "keysight-81160a",
 )
@@ -50,7 +59,7 @@ ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
     "smu": ("bit-line", "source-line", "word-line", "pulser", "matrix"),
 }
 """Roles that a kind of bench must fill; `matrix` may be filled more than once, `clock` may be."""
-_SMUS = ("keithley-2450", "keithley-2400")
+_SMUS = ("keithley-2450", "keithley-2400", "keithley-2636b")
 DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
     "board": ("array-test-board",),
     "clock": ("bench-clock",),
@@ -58,9 +67,16 @@ DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
     "source-line": _SMUS,
     "word-line": _SMUS,
     "pulser": ("keysight-81160a",),
-    "matrix": ("keithley-707b",),
+    "matrix": ("keithley-707b", "keithley-3706a"),
 }
 """Drivers that can fill a role."""
+CHANNELS_OF_A_DRIVER: Mapping[str, tuple[str, ...]] = {"keithley-2636b": ("a", "b")}
+"""Channels of the drivers whose instruments have several, each an instrument of the file."""
+LAYOUTS: Mapping[str, MatrixLayout] = {
+    "keithley-707b": LAYOUT_707B,
+    "keithley-3706a": LAYOUT_3706A,
+}
+"""Crosspoints of the drivers that switch."""
 
 
 class Table(BaseModel):
@@ -129,6 +145,9 @@ class InstrumentTable(Table):
     """VISA resource string."""
     role: Role
     """What the station uses it for."""
+    channel: str = ""
+    """Channel of an instrument that has several (`a` or `b`): each has its own table here, with
+    the same address."""
 
 
 class MeasurementTable(Table):
@@ -226,7 +245,16 @@ class BenchFile(Table):
     @cached_property
     def wiring(self) -> Wiring:
         """The cabling of an SMU bench; empty on a board bench."""
-        return Wiring(parse_lines(self.lines), parse_rows(self.rows))
+        return Wiring(parse_lines(self.lines, self.layouts), parse_rows(self.rows), self.layouts)
+
+    @property
+    def layouts(self) -> dict[str, MatrixLayout]:
+        """Layout of each switching mainframe, by its name."""
+        return {
+            name: LAYOUTS[table.driver]
+            for name, table in self.instruments.items()
+            if table.driver in LAYOUTS
+        }
 
     def with_role(self, role: str) -> dict[str, InstrumentTable]:
         """Return the instruments that fill `role`, by name, in the file's order."""
@@ -254,20 +282,25 @@ def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
                 yield table, "a board bench has no matrix: the board drives its lines itself"
 
 
-_CROSSPOINT = re.compile(r"[1-6][A-H](?:0[1-9]|1[0-2])")
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
 def _addresses(bench: BenchFile) -> Iterable[tuple[str, str]]:
-    users: dict[str, str] = {}
+    users: dict[str, dict[str, str]] = {}
     for name, table in bench.instruments.items():
+        place = f"instruments.{name}"
         if not _NAME.fullmatch(name) or name == "ground":
-            yield f"instruments.{name}", "a name is letters, digits, - and _, and not 'ground'"
-        key = table.address.upper()
-        if key in users:
-            other = f"[instruments.{users[key]}]"
-            yield f"instruments.{name}", f"address '{table.address}' is also used by {other}"
-        users.setdefault(key, name)
+            yield place, "a name is letters, digits, - and _, and not 'ground'"
+        channels = CHANNELS_OF_A_DRIVER.get(table.driver, ("",))
+        if table.channel not in channels:
+            wanted = " or ".join(f"'{channel}'" for channel in channels)
+            yield place, f"driver '{table.driver}' needs channel {wanted}, found '{table.channel}'"
+        others = users.setdefault(table.address.upper(), {})
+        for channel, other in others.items():
+            if channel == table.channel or bench.instruments[other].driver != table.driver:
+                yield place, f"address '{table.address}' is also used by [instruments.{other}]"
+                break
+        others.setdefault(table.channel, name)
 
 
 def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
@@ -321,8 +354,11 @@ def _fault_problems(bench: BenchFile, fault: FaultTable) -> Iterable[str]:
     if (fault.nth is None) == (fault.probability is None):
         found = "neither" if fault.nth is None else "both"
         yield f"{named}: expected either 'nth' or 'probability', found {found}"
-    if fault.kind == "stuck-relay" and not _CROSSPOINT.fullmatch(fault.channel):
-        yield f"{named}: channel = '{fault.channel}' is no crosspoint such as 1A01"
+    if fault.kind == "stuck-relay" and table is not None and table.driver in LAYOUTS:
+        try:
+            LAYOUTS[table.driver].place(fault.channel)
+        except ValueError as error:
+            yield f"{named}: channel = {error}"
 
 
 def _rows(bench: BenchFile) -> Iterable[tuple[str, str]]:
@@ -332,6 +368,12 @@ def _rows(bench: BenchFile) -> Iterable[tuple[str, str]]:
         yield "rows", str(error)
         return
     hung = {terminal.instrument for terminal in rows.values()}
+    for matrix, layout in bench.layouts.items():
+        for letter in sorted(set(rows) - set(layout.rows)):
+            yield (
+                "rows",
+                f"{letter}: '{matrix}' has rows {layout.rows[0]} to {layout.rows[-1]} only",
+            )
     for name in hung - {"ground"} - bench.instruments.keys():
         yield "rows", f"'{name}' is no instrument of this bench"
     if "ground" not in hung:
@@ -343,7 +385,7 @@ def _rows(bench: BenchFile) -> Iterable[tuple[str, str]]:
 
 def _lines(bench: BenchFile) -> Iterable[tuple[str, str]]:
     try:
-        columns = parse_lines(bench.lines)
+        columns = parse_lines(bench.lines, bench.layouts)
     except ValueError as error:
         yield "lines", str(error)
         return

@@ -13,7 +13,8 @@ from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
-from labctl_instruments.drivers.keithley707b import Keithley707B
+from labctl_instruments.drivers.keithley2636b import Keithley2636B
+from labctl_instruments.drivers.keithley_switch import KeithleySwitch
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES, Keysight81160A
 from labctl_instruments.drivers.voltage_source import VoltageSource
 from labctl_instruments.station.admission import Admission
@@ -32,8 +33,10 @@ from labctl_instruments.station.protocol import (
 )
 from labctl_instruments.station.routing import Routing, RowArray
 
+SourceMeter = VoltageSource | Keithley2636B
+"""What forces a voltage and reads a current: an instrument, or a channel of one."""
 _MOST_AVERAGES = 100
-"""Readings the 2450's filter takes at once."""
+"""Readings that a source-meter's filter takes at once."""
 _PAUSE = 50e-9
 """Rest between the pulses of a stress, in s; as on the board."""
 _SHORTEST_PERIOD = 1e-6
@@ -43,22 +46,22 @@ _SHORTEST_PERIOD = 1e-6
 class SmuInstruments:
     """The instruments of an SMU bench, by what they are for."""
 
-    bit: VoltageSource
+    bit: SourceMeter
     """Drives bit lines; in a sweep, whichever side is driven."""
-    source: VoltageSource
+    source: SourceMeter
     """Holds one source line at 0 V and measures its current."""
-    gate: VoltageSource
+    gate: SourceMeter
     """Drives word lines."""
     pulser: Keysight81160A
     """Makes the short pulses."""
     pulser_channel: int
     """Its channel on the matrix."""
-    matrices: Mapping[str, Keithley707B]
+    matrices: Mapping[str, KeithleySwitch]
     """The chained mainframes, by name."""
     wiring: Wiring
     """Lines of the chip on columns of the mainframes, instruments on their rows."""
 
-    def in_order_of_rest(self) -> Sequence[VoltageSource | Keysight81160A | Keithley707B]:
+    def in_order_of_rest(self) -> Sequence[SourceMeter | Keysight81160A | KeithleySwitch]:
         """Return all of them: those that drive first, then the relays."""
         return (self.bit, self.gate, self.pulser, self.source, *self.matrices.values())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
 from labctl_instruments.chip import Chip
 from labctl_instruments.virtual.clock import Clock
@@ -11,7 +13,10 @@ from labctl_instruments.virtual.persona import Persona
 from labctl_instruments.virtual.personas.keithley707b import Keithley707BPersona
 from labctl_instruments.virtual.personas.keithley2400 import Keithley2400Persona
 from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
+from labctl_instruments.virtual.personas.keithley2636b import Keithley2636BPersona
+from labctl_instruments.virtual.personas.keithley3706a import Keithley3706APersona
 from labctl_instruments.virtual.personas.keysight81160a import Keysight81160APersona
+from labctl_instruments.virtual.personas.source_measure_channel import SourceMeasureChannel
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
 
@@ -19,6 +24,7 @@ _SMUS: dict[str, type[Keithley2400Persona | Keithley2450Persona]] = {
     "keithley-2400": Keithley2400Persona,
     "keithley-2450": Keithley2450Persona,
 }
+_SWITCHES = {"keithley-707b": Keithley707BPersona, "keithley-3706a": Keithley3706APersona}
 SMU_ROLES = ("bit-line", "source-line", "word-line")
 
 
@@ -34,7 +40,13 @@ def smu_personas(
 
     personas: dict[str, Persona] = {}
     outputs: dict[tuple[str, int], Terminal] = {("ground", 1): Ground()}
-    for name, table in _with_roles(bench, SMU_ROLES).items():
+    smus = _with_roles(bench, SMU_ROLES)
+    for address, channels in _channels_of_2636b(smus, probed, clock, seed).items():
+        personas[address] = Keithley2636BPersona(channels, clock)
+        outputs |= {(channel.name, 1): channel for channel in channels.values()}
+    for name, table in smus.items():
+        if table.driver not in _SMUS:
+            continue
         smu = _SMUS[table.driver](name, probed, clock, MeterNoise(seed, name))
         personas[table.address] = smu
         outputs[name, 1] = smu.meter
@@ -43,7 +55,7 @@ def smu_personas(
         personas[table.address] = pulser
         outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
     for number, (name, table) in enumerate(matrices.items(), start=1):
-        personas[table.address] = Keithley707BPersona(
+        personas[table.address] = _SWITCHES[table.driver](
             name, router.crosspoints, probed, clock, serial=f"{1_000_000 + number}"
         )
     for row, terminal in bench.wiring.rows.items():
@@ -53,3 +65,21 @@ def smu_personas(
 
 def _with_roles(bench: BenchFile, roles: tuple[str, ...]) -> dict[str, InstrumentTable]:
     return {name: table for role in roles for name, table in bench.with_role(role).items()}
+
+
+def _channels_of_2636b(
+    smus: Mapping[str, InstrumentTable], probed: ProbedChip, clock: Clock, seed: int | None
+) -> dict[str, dict[str, SourceMeasureChannel]]:
+    """Return the channels of each 2636B, by address and letter; unnamed ones hang on nothing."""
+    found: dict[str, dict[str, SourceMeasureChannel]] = {}
+    for name, table in smus.items():
+        if table.driver == "keithley-2636b":
+            noise = MeterNoise(seed, name)
+            channel = SourceMeasureChannel(name, probed, clock, noise)
+            found.setdefault(table.address, {})[table.channel] = channel
+    for address, channels in found.items():
+        for letter in "ab":
+            name = f"{address} {letter}"
+            spare = SourceMeasureChannel(name, probed, clock, MeterNoise(seed, name))
+            channels.setdefault(letter, spare)
+    return found

@@ -84,7 +84,8 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
         (
             "sim-board",
             ('role = "clock"', 'role = "clock"\nbaud = 9600'),
-            "bench.toml [instruments.clock]: unknown key 'baud'; known are driver, address, role",
+            "bench.toml [instruments.clock]: unknown key 'baud'; "
+            "known are driver, address, role, channel",
         ),
         ("sim-board", ("rows = 128", ""), "bench.toml [geometry]: key 'rows' is missing"),
         (

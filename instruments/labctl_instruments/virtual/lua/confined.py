@@ -84,7 +84,7 @@ class ConfinedLua:
             self._child = self._begin()
         try:
             return self._converse(self._child, source)
-        except (EOFError, OSError, FrameError, queue.Empty, LookupError, TypeError) as error:
+        except (EOFError, OSError, ValueError, queue.Empty, LookupError, TypeError) as error:
             log.warning("a Lua program was ended: %s: %s", type(error).__name__, error)
             self._child.end()
             self._child = None
@@ -149,7 +149,8 @@ class _Child:
     def be_ready(self) -> None:
         """Wait until the Lua stands."""
         if not self._is_ready:
-            self.hear(_START_SECONDS)
+            if self.hear(_START_SECONDS) != ["ready"]:
+                raise FrameError("the firmware asked something")
             self._is_ready = True
 
     def tell(self, content: object) -> None:

@@ -169,8 +169,9 @@ class LuaHost:
     call : Call
         How Lua reaches the instrument.
     firmware : str
-        Lua that runs once, when the tables stand. It is given a function that sets the format of
-        printed numbers, and one that makes an object of members, getters and setters.
+        Lua that runs once, when the tables stand, and asks nothing of the instrument. It is given
+        a function that sets the format of printed numbers, and one that makes an object of members,
+        getters and setters.
     """
 
     def __init__(self, tables: Mapping[str, Vocabulary], call: Call, firmware: str = "") -> None:

@@ -1,4 +1,5 @@
 -- What a Keithley 2600B does in Lua: reading buffers, measure functions, formats, sweeps, display.
+-- Nothing is asked of the instrument while this runs.
 -- Given: set_number_format(style), and object(members, getters, setters).
 local set_number_format, object = ...
 local next, type, select, error, rawget, rawset = next, type, select, error, rawget, rawset
@@ -91,12 +92,16 @@ local function make_buffer(capacity, is_lasting)
   getters.capacity = function() return capacity end
   getters.basetimestamp = function() return 0 end
   getters.next = function() return data.n % capacity + 1 end
-  for _, column in next, COLUMNS do
-    getters[column] = function() return data[column] end
+  local function by_number(get)  -- getters of what is indexed with numbers
+    return {__index = function(_, key)
+      if type(key) == "number" then return function() return get(key) end end
+    end}
   end
-  setmetatable(getters, {__index = function(_, key)
-    if type(key) == "number" then return function() return data.readings[key] end end
-  end})
+  for _, column in next, COLUMNS do
+    local function get(n) return data[column][n] end
+    rawset(buffer, column, object({getreading = get}, setmetatable({}, by_number(get)), {}))
+  end
+  setmetatable(getters, by_number(function(n) return data.readings[n] end))
   data.values, data.capacity, data.clear = values, capacity, clear
   contents[buffer] = data
   return buffer
@@ -157,7 +162,7 @@ local function install(smu)
       end
       if n < count and interval > 0 then delay(max(0, began + interval - now())) end
     end
-    return latest[1], latest[2]
+    return unpack(latest, 1, #kinds)
   end
 
   for name, kinds in next, {i = {"i"}, v = {"v"}, r = {"r"}, p = {"p"}, iv = {"i", "v"}} do
@@ -236,7 +241,7 @@ for letter, func in next, {V = 1, I = 0} do
 end
 
 -- Timer, display, beeper ----------------------------------------------------------------------
-local began = now()
+local began = 0
 timer = {reset = function() began = now() end, measure = {t = function() return now() - began end}}
 
 local shown = ""
