@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.output import json_option, say, table
+from labctl.cli.output import headed, json_option, say, table
 from labctl.errors import FailedError
 
 
@@ -33,7 +33,7 @@ def check(bench: str, connect: bool, as_json: bool) -> None:
     say(
         as_json,
         {"ok": result.ok, "bench": result.path, "instruments": list(result.instruments)},
-        f"[bold]{result.path}[/bold]: {verdict}",
+        headed(result.path, f": {verdict}"),
         listing,
     )
     if not result.ok:

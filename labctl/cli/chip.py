@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.options import existing_file
-from labctl.cli.output import facts_table, json_option, say, table
+from labctl.cli.output import facts_table, headed, json_option, say, table
 
 
 @click.group("chip")
@@ -36,7 +36,7 @@ def show(file: Path, as_json: bool) -> None:
             "cells": facts.cells,
             "provenance": facts.provenance,
         },
-        f"[bold]{file}[/bold]: {facts.model}",
+        headed(file, f": {facts.model}"),
         listing,
         facts_table({**facts.quality, **facts.cells}),
     )

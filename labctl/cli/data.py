@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.options import existing_file
-from labctl.cli.output import facts_table, json_option, say, table
+from labctl.cli.output import facts_table, headed, json_option, say, table
 from labctl.configuration import load_configuration, refuse_existing
 from labctl.errors import FailedError
 
@@ -31,7 +31,7 @@ def list_runs(folder: Path | None, as_json: bool) -> None:
         listing.add_row(
             each.file.name, each.procedure, each.status, str(each.rows), each.started, each.chip
         )
-    say(as_json, {"folder": where, "runs": list(found)}, f"[bold]{where}[/bold]", listing)
+    say(as_json, {"folder": where, "runs": list(found)}, headed(where), listing)
 
 
 @command.command("show")
@@ -42,7 +42,7 @@ def show(file: Path, as_json: bool) -> None:
     from labctl.run_files import describe_run
 
     facts = describe_run(file)
-    say(as_json, facts, f"[bold]{file}[/bold]", facts_table(facts))
+    say(as_json, facts, headed(file), facts_table(facts))
 
 
 @command.command("validate")
@@ -89,4 +89,4 @@ def export(file: Path, output: Path, as_json: bool) -> None:
     from labctl.run_files import export_csv
 
     rows = export_csv(file, refuse_existing(output))
-    say(as_json, {"file": output, "rows": rows}, f"[bold]{output}[/bold]: {rows} rows")
+    say(as_json, {"file": output, "rows": rows}, headed(output, f": {rows} rows"))

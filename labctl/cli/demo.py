@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.options import seed_option
-from labctl.cli.output import json_option, say, table
+from labctl.cli.output import headed, json_option, say, table
 
 
 @click.command("demo")
@@ -38,5 +38,5 @@ def command(out: Path | None, full: bool, seed: int | None, as_json: bool) -> No
     distances = table("twin and original", "KS distance")
     for name, each in result.ks.items():
         distances.add_row(name, f"{each.distance:.3f}")
-    took = f"[bold]{result.report}[/bold] in {result.seconds:.0f} s"
+    took = headed(result.report, f" in {result.seconds:.0f} s")
     say(as_json, result.facts(), distances, accuracies, took)

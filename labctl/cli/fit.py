@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.options import existing_file, output_option
-from labctl.cli.output import facts_table, json_option, say, table
+from labctl.cli.output import facts_table, headed, json_option, say, table
 
 
 @click.command("fit")
@@ -33,7 +33,7 @@ def command(files: tuple[Path, ...], output: Path | None, as_json: bool) -> None
     say(
         as_json,
         {"file": path, "parameters": parameters, "quality": result.quality},
-        f"[bold]{path}[/bold]",
+        headed(path),
         listing,
         facts_table(result.quality),
     )

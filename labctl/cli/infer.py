@@ -8,7 +8,7 @@ import click
 
 from labctl.bench_choice import BenchChoice
 from labctl.cli.options import bench_options, output_option
-from labctl.cli.output import facts_table, json_option, say
+from labctl.cli.output import facts_table, headed, json_option, say
 from labctl.configuration import load_configuration, output_path
 
 
@@ -46,4 +46,4 @@ def command(
     asked = InferenceRequest(model, images, count=count, train=train, seed=where.seed or 0)
     with where.open() as station, ProgressBar() as progress:
         facts = run_inference(asked, station, path, progress=progress, operator=settings.operator)
-    say(as_json, facts, f"[bold]{path}[/bold]", facts_table(facts))
+    say(as_json, facts, headed(path), facts_table(facts))

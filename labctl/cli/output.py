@@ -16,6 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else."
@@ -35,16 +36,16 @@ def say(as_json: bool, facts: Mapping[str, object], *texts: RenderableType) -> N
     facts : mapping
         What was found; numpy values become numbers and lists, and what is not finite `null`.
     *texts : rich renderables
-        The same for a person.
+        The same for a person. Text is printed as it stands: what files say is no markup.
     """
     if as_json:
         click.echo(json.dumps(plain(facts), allow_nan=False))
         return
     from rich.console import Console  # 60 ms that --help and --json do not need
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPE_WIDTH)
+        console = Console(highlight=False, markup=False, width=_PIPE_WIDTH)
     for text in texts:
         console.print(text)
 
@@ -58,6 +59,13 @@ def table(*headings: str) -> Table:
     for heading in headings:
         made.add_column(heading)
     return made
+
+
+def headed(thing: object, rest: str = "") -> Text:
+    """Return one line for people: what it is about in bold, and the rest."""
+    from rich.text import Text
+
+    return Text.assemble((str(thing), "bold"), rest)
 
 
 def facts_table(facts: Mapping[str, object]) -> Table:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.output import json_option, say, table
+from labctl.cli.output import headed, json_option, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def command(name: str | None, as_json: bool) -> None:
     ]
     if name:
         text = _parameter_table(catalogue.parameters_of(loaded[name]))
-        say(as_json, {"procedures": facts}, f"[bold]{name}[/bold]: {docs[name]}", text)
+        say(as_json, {"procedures": facts}, headed(name, f": {docs[name]}"), text)
         return
     overview = table("procedure", "does")
     for each, doc in docs.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from labctl.cli.options import existing_file
-from labctl.cli.output import json_option, say
+from labctl.cli.output import headed, json_option, say
 from labctl.configuration import output_path
 
 
@@ -30,4 +30,4 @@ def command(
 
     path = output_path(output, "report", ".html")
     write_report(runs, path, title=title, chip=chip)
-    say(as_json, {"file": path}, f"[bold]{path}[/bold]")
+    say(as_json, {"file": path}, headed(path))

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
 from labctl.cli.options import bench_options, existing_file, output_option
-from labctl.cli.output import facts_table, json_option, plain, say
+from labctl.cli.output import facts_table, headed, json_option, plain, say
 from labctl.configuration import load_configuration, output_path
 from labctl.errors import FailedError
 from labctl.facts import brief
@@ -122,7 +122,7 @@ def _tell(result: RunResult, failure: str | None, as_json: bool) -> None:
             "rows": result.rows,
             "summary": result.summary,
         },
-        f"[bold]{result.file}[/bold]: {result.status}, {result.rows} rows",
+        headed(result.file, f": {result.status}, {result.rows} rows"),
         facts_table(brief(result.summary)),
     )
     if result.status != "complete":

@@ -55,6 +55,17 @@ def test_a_dry_run_on_a_real_bench_connects_to_nothing(capsys):
     assert facts["estimate"]["time"] > 1.0  # the wait before the later map
 
 
+def test_what_a_file_says_is_shown_as_it_stands_and_not_as_markup(capsys, tmp_path):
+    path = tmp_path / "[red]run.h5"
+    _facts(capsys, "run", "WriteVerify", *SMALL, "-o", str(path))
+
+    code = run_command_line(["data", "show", str(path)])
+
+    said = capsys.readouterr().out
+    assert code == 0
+    assert all(word in said for word in ("[red]run.h5", "[identity]", "[envelope]", "[virtual]"))
+
+
 def test_an_exported_csv_holds_every_row_under_names_with_units(capsys, tmp_path):
     run, table = tmp_path / "run.h5", tmp_path / "run.csv"
     _, done = _facts(capsys, "run", "WriteVerify", *SMALL, "-o", str(run))
