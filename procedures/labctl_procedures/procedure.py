@@ -173,6 +173,8 @@ class ChipProcedure(Procedure, Generic[P]):
         LabctlError
             If the parameters contradict each other or the chip.
         """
+        for key in self.declared():
+            getattr(self, key)  # cells become cells of the chip here: it may not have them
         bench = self.station.bench
         self.demand().check(bench.envelope, where=bench.path.name)
 
