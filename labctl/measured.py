@@ -102,7 +102,10 @@ def _maps(
 
 @dataclass(frozen=True, eq=False)
 class Watched:
-    """What a run of ReadDisturb or Retention saw: every cell at every look."""
+    """What a run of ReadDisturb or Retention saw at every look: the n cells it wrote.
+
+    Where it wrote none, all its cells, and times since the start of the run.
+    """
 
     targets: FloatArray
     """Target of each cell, shape (n,), in S; NaN where the cells were left as found."""
@@ -116,17 +119,21 @@ class Watched:
 
 def watched(run: Run) -> Watched:
     """Return what was seen of the cells at each look that was finished."""
-    columns = _columns(run, "target", "elapsed", "reads", "conductance")
+    columns = _columns(run, "target", "elapsed", "reads", "conductance", "time")
     n = len(np.unique(_cell_index(run)))
     looks = len(columns["target"]) // max(n, 1)
     if not looks:
         raise ReportError(f"{run.path}: no look at the cells was finished")
     table = {name: values[: looks * n].reshape(looks, n) for name, values in columns.items()}
+    known = np.isfinite(table["elapsed"][0])
+    if not known.any():
+        known[:] = True
+        table["elapsed"] = table["time"] - columns["time"][0]
     return Watched(
-        targets=table["target"][0],
-        elapsed=np.median(table["elapsed"], axis=1),
+        targets=table["target"][0, known],
+        elapsed=np.median(table["elapsed"][:, known], axis=1),
         reads=table["reads"][:, 0],
-        conductance=table["conductance"],
+        conductance=table["conductance"][:, known],
     )
 
 

@@ -44,8 +44,9 @@ WATCHED = (
     Column.from_pymeasure("Averages", "u2"),
 )
 """Columns of a procedure that watches cells. `elapsed` is the bench time since the verify read that
-followed the cell's own last pulse (since the start where the cells were left as found); `reads`
-counts the stress reads the cell has had in this run; `target` is NaN where none was written."""
+followed the cell's own last pulse: NaN for a cell that needed no pulse, which nobody knows the age
+of; since the start where all cells were left as found. `reads` counts the stress reads the cell has
+had in this run; `target` is NaN where none was asked for."""
 
 
 class PreparedProcedure(ChipProcedure[P]):
@@ -123,7 +124,7 @@ class PreparedProcedure(ChipProcedure[P]):
         if begun:
             self.started, self._since = begun
             return
-        self._since = np.full(n, self.station.now())
+        self._since = np.full(n, np.nan if self.levels else self.station.now())
         if self.levels:
             self._prepare()
         if self.should_stop():  # it may have been cut short, and starts again with a read
@@ -156,16 +157,22 @@ class PreparedProcedure(ChipProcedure[P]):
         self.snapshot("conductance", self.cells, found)
 
     def summary(self) -> dict[str, Any]:
-        """Return how far each level's mean and spread moved from the first look to the last."""
+        """Return how far each level's mean and spread moved from the first look to the last.
+
+        Cells that needed no pulse are counted, and left out of all else: they relax from an
+        earlier write.
+        """
         if not self._traces:
             return {"cells": 0}
         first, last = self._traces[0], self._traces[-1]
-        drift = last - first
+        known = np.isfinite(self._since)
+        drift = (last - first)[known]
         return {
             "cells": len(self.cells),
+            "without_pulse": int(np.sum(~known)),
             "failed": self._failed,
-            "drift_mean": float(drift.mean()),
-            "drift_std": float(drift.std()),
+            "drift_mean": float(drift.mean()) if known.any() else None,
+            "drift_std": float(drift.std()) if known.any() else None,
             "levels": [
                 {
                     "target": target,
@@ -194,8 +201,8 @@ class PreparedProcedure(ChipProcedure[P]):
             self.settings,
             should_stop=self.should_stop,
         )
-        written = ~np.isnan(result.finished)
-        self._since[written] = result.finished[written]
+        pulsed = result.pulses > 0
+        self._since[pulsed] = result.finished[pulsed]
         self._failed = faults(Written(self.cells, self._targets, result))
         self.emit("event", (PREPARED, json.dumps(self._failed)))
 
@@ -214,5 +221,6 @@ class PreparedProcedure(ChipProcedure[P]):
         if not self.levels:
             yield None, np.ones(len(self.cells), bool)
             return
-        for target in np.unique(self._targets):
-            yield float(target), self._targets == target
+        known = np.isfinite(self._since)
+        for target in np.unique(self._targets[known]):
+            yield float(target), known & (self._targets == target)

@@ -193,7 +193,8 @@ def looks_of_watch(run: Run, geometry: Geometry) -> Looks:
     """
     rows = _records(run, ("target", "elapsed", "reads"))
     cell = _cells(run, rows, geometry)
-    written = np.isfinite(rows["target"]) & _pulsed(run, geometry)[cell]
+    known = np.isfinite(rows["target"]) & np.isfinite(rows["elapsed"])
+    written = known & _pulsed(run, geometry)[cell]
     return _looks(rows, cell, rows["elapsed"], rows["reads"].astype(np.float64), written)
 
 

@@ -200,12 +200,16 @@ def _draw_drift(x_name: str, title: str) -> Callable[[Table, Columns], Picture]:
 
 
 def _mean_curve(table: Table, x_name: str, mine: npt.NDArray[np.bool_]) -> Curve:
-    """Return the means of the rows `mine`, look by look; rows of one look have one time."""
+    """Return the means of the rows `mine`, look by look; rows of one look have one time.
+
+    Rows of no known `x_name` (cells that a run found at their targets) are left out.
+    """
+    mine = mine & np.isfinite(_floats(table, x_name))
     _, look = np.unique(_floats(table, "time")[mine], return_inverse=True)
     n = np.bincount(look)
     x, y = (np.bincount(look, _floats(table, name)[mine]) / n for name in (x_name, "conductance"))
     kept = x > 0  # a logarithmic axis cannot show the look before the first stress
-    return Curve(x[kept], y[kept], tone=tone_of(float(y[0])))
+    return Curve(x[kept], y[kept], tone=tone_of(float(y[0]) if len(y) else np.nan))
 
 
 def _draw_mac(table: Table, columns: Columns) -> Picture:
