@@ -123,7 +123,7 @@ def _within_text(table: Written) -> str:
         f"{duration(each.after)} later"
         for each in table.maps[-1:]
     ]
-    shared = f" Nearer to their own level's mean than to another's: {apart[0]}." if apart else ""
+    shared = f" Nearer to their own level's median than to another's: {apart[0]}." if apart else ""
     return f"Within half a pitch: {', '.join(told)}.{shared}"
 
 
