@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from labctl_data.fit.observations import IntArray, Sweeps
 from labctl_data.model import FloatArray
@@ -49,13 +50,11 @@ def fit_curvature(sweeps: Sweeps) -> Curvature | None:
         rest: FloatArray = values - means[member]
         return rest
 
-    low, high = 0.0, HIGHEST
-    for _ in range(60):  # golden section: the misfit has one minimum in b
-        first, second = high - (high - low) * 0.618, low + (high - low) * 0.618
-        misfits = [np.sum(centred(logarithm - _shape(b, voltage)) ** 2) for b in (first, second)]
-        low, high = (low, second) if misfits[0] < misfits[1] else (first, high)
-    b = (low + high) / 2
-    variance = float(np.sum(centred(logarithm - _shape(b, voltage)) ** 2)) / degrees
+    def misfit(b: float) -> float:
+        return float(np.sum(centred(logarithm - _shape(b, voltage)) ** 2))
+
+    b = float(minimize_scalar(misfit, bounds=(0.0, HIGHEST), method="bounded").x)
+    variance = misfit(b) / degrees
     slope = centred((_shape(b + 1e-3, voltage) - _shape(max(b - 1e-3, 0.0), voltage)) / 2e-3)
     error = float(np.sqrt(variance / max(float(slope @ slope), 1e-300)))
     return Curvature(b, error, variance**0.5, len(voltage))

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.fit.observations import IntArray, Looks
-from labctl_data.fit.tracking import Rereads, relaxation_decades
+from labctl_data.fit.tracking import Rereads
 from labctl_data.model import FloatArray, SoftBoundModel
-
-NODE_SPACING = 0.5
-"""Distance of the nodes of the model's relaxation walk, in decades."""
+from labctl_data.model import equations as eq
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +51,11 @@ def walk_covariance(earlier: FloatArray, later: FloatArray) -> FloatArray:
     W is a sum of independent unit numbers x_k, one a half decade, each growing as the root of the
     way into its stretch: so Var W(l) = l, but within a stretch W is known up to its one number.
     """
-    node = np.floor(earlier / NODE_SPACING)
-    same = node == np.floor(later / NODE_SPACING)
-    passed = node * NODE_SPACING
+    node = np.floor(earlier / eq.NODE_SPACING)
+    same = node == np.floor(later / eq.NODE_SPACING)
+    passed = node * eq.NODE_SPACING
     into = np.sqrt(np.maximum(earlier - passed, 0.0))
-    further = np.where(same, np.sqrt(np.maximum(later - passed, 0.0)), np.sqrt(NODE_SPACING))
+    further = np.where(same, np.sqrt(np.maximum(later - passed, 0.0)), np.sqrt(eq.NODE_SPACING))
     covariance: FloatArray = passed + into * further
     return covariance
 
@@ -70,8 +68,8 @@ def walk_variance(earlier: FloatArray, later: FloatArray) -> FloatArray:
 
 def pairs_of_looks(looks: Looks, model: SoftBoundModel) -> Pairs:
     """Return every pair of looks within each series."""
-    l_at = relaxation_decades(looks.elapsed, model)
-    u_at = np.log10(1.0 + looks.reads / model.disturb_count)
+    l_at = eq.decades(model, looks.elapsed)
+    u_at = eq.disturb_decades(model, looks.reads)
     level = _level(looks)
     size = np.bincount(looks.series)
     begin = np.concatenate([[0], np.cumsum(size)[:-1]])
@@ -102,8 +100,8 @@ def pairs_of_looks(looks: Looks, model: SoftBoundModel) -> Pairs:
 
 def pairs_of_rereads(rereads: Rereads, model: SoftBoundModel) -> Pairs:
     """Return the judging reads as pairs with the estimates before them."""
-    first = relaxation_decades(rereads.since_pulse, model)
-    second = relaxation_decades(rereads.since_pulse + rereads.since_verify, model)
+    first = eq.decades(model, rereads.since_pulse)
+    second = eq.decades(model, rereads.since_pulse + rereads.since_verify)
     reading = rereads.expected**2 * (rereads.doubt + 1 / rereads.averages)
     return Pairs(
         rereads.cell,

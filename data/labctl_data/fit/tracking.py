@@ -17,6 +17,7 @@ import numpy.typing as npt
 from labctl_data.fit.hats import Hats
 from labctl_data.fit.observations import FIRST, FRESH, VERIFY, IntArray, Writes
 from labctl_data.model import FloatArray, SoftBoundModel
+from labctl_data.model import equations as eq
 from labctl_data.pulse import PulseKind
 
 
@@ -150,7 +151,7 @@ class _Rounds:
         self.noise = read_variance(writes.conductance, writes.averages, model)
         self._rate = rate[writes.cell]
         self._set = writes.kind == PulseKind.SET
-        self._settling = relaxation_decades(writes.cycle() / 2, model)
+        self._settling = eq.decades(model, writes.cycle() / 2)
 
     def __iter__(self) -> Iterator[IntArray]:
         start = 0
@@ -181,17 +182,11 @@ def read_variance(
     return variance
 
 
-def relaxation_decades(elapsed: FloatArray, model: SoftBoundModel) -> FloatArray:
-    """Return l = log10(1 + t / t0)."""
-    decades: FloatArray = np.log10(1.0 + elapsed / model.relaxation_time)
-    return decades
-
-
 def steps_of(writes: Writes, belief: Belief, model: SoftBoundModel) -> Steps:
     """Return the verified pulses; a pulse whose row before is missing is left out."""
     follows = np.diff(writes.pulses, prepend=-1) == 1
     rows = (writes.stage == VERIFY) & follows & np.isfinite(belief.before)
-    settling = relaxation_decades(writes.cycle() / 2, model)
+    settling = eq.decades(model, writes.cycle() / 2)
     return Steps(
         writes.cell[rows],
         writes.kind[rows],

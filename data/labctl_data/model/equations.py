@@ -9,7 +9,9 @@ are given by letter in the README of this folder.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from labctl_data.model.compiled import inlined
 from labctl_data.model.parameter import FloatArray
@@ -27,6 +29,8 @@ STRAIGHT = 1e-6
 NODE_SPACING = 0.5
 """Distance of the nodes of relaxation walks, in decades."""
 
+Number = TypeVar("Number", float, FloatArray)
+"""What the clocks take: a number where they are compiled, or an array."""
 Packed = Any
 """One record of `SoftBoundModel.packed`; its fields are the model's parameters."""
 
@@ -125,15 +129,17 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
-def decades(p: Packed, elapsed: float) -> float:
-    """Return l = log10(1 + t / t0), the clock of relaxation."""
-    return math.log10(1.0 + max(elapsed, 0.0) / p.relaxation_time)
+def decades(p: Packed, elapsed: Number) -> Number:
+    """Return l = log10(1 + t / t0), the clock of relaxation; `p` may be the model itself."""
+    clock: Number = np.log10(1.0 + np.maximum(elapsed, 0.0) / p.relaxation_time)
+    return clock
 
 
 @inlined
-def disturb_decades(p: Packed, reads: float) -> float:
+def disturb_decades(p: Packed, reads: Number) -> Number:
     """Return log10(1 + N / N0), the clock of read disturb; N counts reads at 0.2 V."""
-    return math.log10(1.0 + reads / p.disturb_count)
+    clock: Number = np.log10(1.0 + reads / p.disturb_count)
+    return clock
 
 
 @inlined
