@@ -59,3 +59,22 @@ def test_a_voltage_sweep_of_the_2450_measures_the_models_currents(serve, opened)
 
     assert smu.source.limit() == 1e-3
     assert bench.errors().startswith("0,")
+
+
+def test_a_sweep_setup_of_the_2450_fills_its_buffer(serve, opened) -> None:
+    bench = serve("keithley-2450")
+    smu = Keithley2450("smu", bench.resources["bit"], visalib="@py", terminator="\n")
+    opened.append(smu)
+    smu.source.function("voltage")
+    smu.source.limit(1e-3)
+    smu.sense.function("current")
+    smu.source.sweep_setup(0.0, 0.2, 11)
+    smu.sense.four_wire_measurement(False)
+
+    with smu.output_enabled.set_to(True):
+        found = smu.sense.sweep()
+
+    assert len(found) == 11
+    for level, current in zip(smu.source.get_sweep_axis(), found, strict=True):
+        assert current == pytest.approx(bench.current(float(level)), rel=1e-3, abs=1e-12)
+    assert bench.errors().startswith("0,")

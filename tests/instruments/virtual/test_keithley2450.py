@@ -196,6 +196,90 @@ def test_a_fast_read_reads_back_its_source_and_time(wired: Rack) -> None:
     assert float(time) == pytest.approx(wired.clock.now())
 
 
+def test_a_linear_sweep_fills_its_buffer_and_puts_the_output_off(wired: Rack) -> None:
+    ask(
+        wired,
+        BIT,
+        ":TRAC:MAKE 'iv', 1000;:SOUR:SWE:VOLT:LIN 0, 0.2, 5, 0.1, 1, AUTO, ON, OFF, 'iv'",
+    )
+    start = wired.clock.now()
+
+    ask(wired, BIT, ":INIT")
+
+    assert ask(wired, BIT, ":TRAC:ACT? 'iv'") == "5"
+    assert ask(wired, BIT, ":TRAC:ACT?") == "0"
+    data = [float(part) for part in ask(wired, BIT, ":TRAC:DATA? 1,5,'iv',SOUR,READ").split(",")]
+    assert data[::2] == pytest.approx([0.0, 0.05, 0.1, 0.15, 0.2])
+    assert data[3::2] == pytest.approx(np.array(data[2::2]) * conductance(wired), rel=0.02)
+    assert ask(wired, BIT, ":OUTP?") == "0"
+    # Five points, each with the delay told, the instrument's own and one power-line cycle.
+    assert wired.clock.now() - start > 5 * (0.1 + 1 / 50)
+
+
+@pytest.mark.parametrize(
+    ("command", "levels"),
+    [
+        (":SOUR:SWE:VOLT:LIN 0,0.1,3,-1,2", [0, 0.05, 0.1] * 2),
+        (":SOUR:SWE:VOLT:LIN 0,0.1,3,-1,1,AUTO,ON,ON", [0, 0.05, 0.1, 0.05, 0]),
+        (":SOUR:SWE:VOLT:LIN:STEP 0.1,-0.1,0.05", [0.1, 0.05, 0, -0.05, -0.1]),
+        (":SOUR:SWE:VOLT:LOG 0.01,0.1,3", [0.01, 0.01 * 10**0.5, 0.1]),
+        (
+            ":SOUR:LIST:VOLT 0.1,0.02;:SOUR:LIST:VOLT:APP 0.15;:SOUR:SWE:VOLT:LIST",
+            [0.1, 0.02, 0.15],
+        ),
+    ],
+)
+def test_a_sweep_forces_its_levels_in_order(wired: Rack, command: str, levels) -> None:
+    ask(wired, BIT, f"{command};:INIT")
+
+    assert ask(wired, BIT, ":SYST:ERR?") == '0,"No error"'
+    told = ask(wired, BIT, f":TRAC:DATA? 1,{len(levels)},'defbuffer1',SOUR").split(",")
+    assert [float(part) for part in told] == pytest.approx(levels, rel=1e-6)
+
+
+def test_a_sweep_that_meets_its_limit_ends_there_unless_it_is_told_not_to(wired: Rack) -> None:
+    ask(wired, BIT, ":SOUR:VOLT:ILIM 2e-6;:SOUR:SWE:VOLT:LIN 0,0.3,7;:INIT")
+    assert int(ask(wired, BIT, ":TRAC:ACT?")) < 7
+
+    ask(wired, BIT, ":TRAC:CLE;:SOUR:SWE:VOLT:LIN 0,0.3,7,-1,1,AUTO,OFF;:INIT")
+    assert ask(wired, BIT, ":TRAC:ACT?") == "7"
+
+
+def test_a_count_of_readings_goes_into_the_buffer_and_its_statistics(wired: Rack) -> None:
+    ask(wired, BIT, ":SOUR:VOLT 0.1;:SENS:COUN 4")
+
+    last = float(ask(wired, BIT, ":READ?"))
+
+    assert ask(wired, BIT, ":TRAC:ACT?;:TRAC:ACT:STAR?;:TRAC:ACT:END?") == "4;1;4"
+    assert float(ask(wired, BIT, ":TRAC:STAT:AVER?")) == pytest.approx(last, rel=1e-3)
+    assert float(ask(wired, BIT, ":FETC?")) == last
+
+
+def test_a_simple_loop_that_is_loaded_runs_with_each_initiate(wired: Rack) -> None:
+    ask(wired, BIT, ':TRIG:LOAD "SimpleLoop", 3;:INIT;:INIT')
+
+    assert ask(wired, BIT, ":TRAC:ACT?;:TRIG:STAT?") == "6;IDLE;IDLE;0"
+
+
+@pytest.mark.parametrize(
+    ("message", "number"),
+    [
+        (":TRAC:CLE 'none'", -224),
+        (":TRAC:MAKE 'defbuffer1', 100", -221),
+        (":TRAC:DEL 'defbuffer1'", -221),
+        (":TRAC:DATA? 1,2,'defbuffer1'", -222),
+        (":SOUR:SWE:VOLT:LIN 0,1,100000,0,2", -223),
+        (":SOUR:SWE:VOLT:LOG -1,1,10", -222),
+        (":SOUR:SWE:VOLT:LIST", -221),
+        (":FETC? 'defbuffer2'", -230),
+        (':TRIG:LOAD "LogicTrigger"', -224),
+    ],
+)
+def test_what_a_buffer_or_a_sweep_cannot_do_is_refused(wired: Rack, message, number) -> None:
+    assert ask(wired, BIT, message) == ""
+    assert ask(wired, BIT, ":SYST:ERR?").startswith(f"{number},")
+
+
 @pytest.fixture
 def driver(wired: Rack):
     """PyMeasure's own driver on the virtual instrument."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
+from labctl_instruments.virtual.personas.keithley2450_readings import BufferedReadings
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Drive
 from labctl_instruments.virtual.scpi import (
@@ -19,12 +20,10 @@ from labctl_instruments.virtual.scpi import (
     Integer,
     Number,
     ScpiEngine,
-    Text,
 )
 from labctl_instruments.virtual.source_meter import (
     LINE_FREQUENCY,
     MeterModel,
-    Reading,
     Settings,
     SourceMeter,
     SourceSettings,
@@ -73,12 +72,12 @@ class Keithley2450Persona(ScpiPersona):
         self.name = name
         self._clock = clock
         self.meter = SourceMeter(name, MODEL, chip=chip, clock=clock, noise=noise, initial=_initial)
-        self._buffer: list[Reading] = []
         table = CommandTable(number_format="%.6E")
         self._add_source(table)
         self._add_sense(table)
-        self._add_reading(table)
+        self._add_output(table)
         self._add_system(table)
+        self.readings = BufferedReadings(self.meter, table)
         self.engine = ScpiEngine(
             table,
             identity="KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b",
@@ -116,6 +115,7 @@ class Keithley2450Persona(ScpiPersona):
             off = Choice(("NORMal", "HIMPedance", "ZERO", "GUARd"))
             self._put(table, f":OUTPut[1]:{_NAMES[name]}:SMODe", off, name, "off_state")
             table.stored(f"{head}:READ:BACK", Boolean(default=True))
+            table.stored(f"{head}:DELay:USER#", Number("S", 0.0, 10_000.0, style="%.6E"))
             table.stored(f"{head}:HIGH:CAPacitance", Boolean())
             table.stored(f"{head}:PROTection[:LEVel]", Choice(("PROT2", "PROT5", "PROT10", "NONE")))
 
@@ -172,8 +172,8 @@ class Keithley2450Persona(ScpiPersona):
             self._sense(table, f"{head}:AVERage:COUNt", Integer(1, 100), name, "average_count")
             table.stored(f"{head}:AVERage:TCONtrol", Choice(("REPeat", "MOVing"), default="REP"))
             table.stored(f"{head}:RSENse", Boolean())
+            table.stored(f"{head}:DELay:USER#", Number("S", 0.0, 10_000.0, style="%.6E"))
             table.stored(f"{head}:AZERo[:STATe]", Boolean(default=True))
-        table.stored("[:SENSe[1]]:COUNt", Integer(1, 300_000, 1))
         table.command("[:SENSe[1]]:AZERo:ONCE", lambda: self._clock.charge(3 / LINE_FREQUENCY))
 
     def _sense(
@@ -191,17 +191,7 @@ class Keithley2450Persona(ScpiPersona):
             lambda value: setattr(self._set.senses[name], key, value),
         )
 
-    def _add_reading(self, table: CommandTable) -> None:
-        buffer = Text(is_optional=True, is_bare_allowed=True)
-        element = Choice(("READing", "SOURce", "RELative", "UNIT", "STATus"), is_optional=True)
-        table.query(":READ", self._answer_reading, buffer, *[element] * 5)
-        table.query(":FETCh", self._answer_last, buffer, *[element] * 5)
-        table.query(":MEASure[:CURRent]", lambda *_: self._measure_function("CURR"), buffer)
-        table.query(":MEASure:VOLTage", lambda *_: self._measure_function("VOLT"), buffer)
-        table.query(":MEASure:RESistance", lambda *_: self._measure_function("RES"), buffer)
-        table.command(":INITiate[:IMMediate]", self._take_reading)
-        table.command(":ABORt", lambda: None)
-        table.command("*TRG", self._take_reading)
+    def _add_output(self, table: CommandTable) -> None:
         table.setting(
             ":OUTPut[1][:STATe]",
             Boolean(),
@@ -218,50 +208,16 @@ class Keithley2450Persona(ScpiPersona):
         table.stored(":ROUTe:TERMinals", Choice(("FRONt", "REAR"), default="FRON"))
         table.stored(":FORMat[:DATA]", Choice(("ASCii", "REAL", "SREal"), default="ASC"))
         table.stored(":FORMat:ASCii:PRECision", Integer(0, 16))
-        table.stored(":TRACe:POINts", Integer(1, 6_875_000, 100_000))
-        table.command(":TRACe:CLEar", lambda *_: self._buffer.clear(), Text(is_optional=True))
-        table.query(":TRACe:ACTual", lambda *_: len(self._buffer), Text(is_optional=True))
-        table.query(":TRACe:DATA", lambda *_: [self._value(r) for r in self._buffer])
-        table.ignored(":TRACe:FEED", ":TRACe:FEED:CONTrol", ":STATus:MEASurement:ENABle")
 
     def _change(self, change: Callable[[Settings], None]) -> None:
         self.meter.change(change)
 
     def _reset(self) -> None:
         self.meter.reset()
-        self._buffer.clear()
+        self.readings.reset()
 
     def _shown_source(self, name: str, key: str) -> float:
         return self._set.sources[name].level if key == "level" else self.meter.source_range(name)
-
-    def _take_reading(self) -> Reading:
-        reading = self.meter.take_reading()
-        self._buffer.append(reading)
-        return reading
-
-    def _value(self, reading: Reading) -> float:
-        return reading.value(self._set.sense)
-
-    def _answer_reading(self, *arguments: str) -> list[float | str]:
-        return self._answer(self._take_reading(), arguments[1:])
-
-    def _answer_last(self, *arguments: str) -> list[float | str]:
-        return self._answer(self.meter.last, arguments[1:])
-
-    def _answer(self, reading: Reading, elements: tuple[str, ...]) -> list[float | str]:
-        source = self._set.sources[self._set.source].level
-        values: dict[str, float | str] = {
-            "READ": self._value(reading),
-            "SOUR": source,
-            "REL": reading.time,
-            "UNIT": _UNITS[self._set.sense],
-            "STAT": "4096" if reading.limited else "0",
-        }
-        return [values[element] for element in elements or ("READ",)]
-
-    def _measure_function(self, name: str) -> float:
-        self._set.sense = name
-        return self._value(self._take_reading())
 
 
 def _put_source(source: SourceSettings, key: str, value: float) -> None:
