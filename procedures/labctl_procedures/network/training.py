@@ -56,10 +56,9 @@ class TrainSettings:
     threshold: float = 1.5e-6
     """A pair is written where the change asked of it exceeds this, in S; smaller changes wait and
     add up."""
-    teacher: float = 0.7
-    """Share (0-1) of the float network's answer in what the layer is to answer. 0 is the paper's
-    rule, labels alone; 1 keeps a layer that has little to recover from learning its training
-    images by heart."""
+    teacher: float = 0.0
+    """Share (0-1) of the float network's answer in what the layer is to answer; 0 is the paper's
+    rule, labels alone."""
     write: WriteSettings = field(default=WriteSettings(window=0.25e-6, limit=40, stuck_after=0))
     """The closed loop; what it leaves undone at its limit stays asked of the pair."""
     error: ErrorSource = field(default=ErrorSource(seed=1))
