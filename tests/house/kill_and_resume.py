@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,10 @@ def kill_after_first_pulse(process: subprocess.Popen[str], path: Path, delay: fl
     return is_alive
 
 
-def kill_until_complete(
-    bench: Path, path: Path, rng: np.random.Generator, *, most: int, levels: int = 32
-) -> Killed:
+def kill_until_complete(bench: Path, path: Path, rng: np.random.Generator, *, most: int) -> Killed:
     """Run, kill at most `most` times at random instants, resume; return the complete run."""
     words = ["WriteVerify", "--bench", str(bench), "-p", f"cells={CELLS}", "-o", str(path)]
-    words += ["-p", f"levels={levels}"]
+    words += ["-p", f"seed={rng.integers(10**6)}"]
     flushed: list[int] = []
     while True:
         process = begin(*words)
@@ -148,9 +147,7 @@ def differences(killed: Killed, counts: np.ndarray[Any, Any]) -> list[str]:
         + (np.count_nonzero(judged) != N_CELLS),
         "cells whose counter is not the ledger's": int((received != written).sum()),
         "cells whose counter is not the rows'": int((received != told).sum()),
-        "rows lost after a flush": sum(
-            a > b for a, b in zip(killed.flushed, (*killed.flushed[1:], run.rows), strict=True)
-        ),
+        "rows lost after a flush": sum(a > b for a, b in pairwise((*killed.flushed, run.rows))),
         "cells not in the summary": run.summary["cells"] != N_CELLS,
         "maps": len(run.map("conductance")[0]) != 2,
     }
