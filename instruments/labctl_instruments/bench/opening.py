@@ -14,7 +14,7 @@ import numpy as np
 from labctl_data.cells import Geometry
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
-from labctl_instruments.errors import BenchError
+from labctl_instruments.errors import BenchError, InstrumentError
 from labctl_instruments.station.bench_time import BenchTime, InstrumentTime, WallTime
 from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
 
@@ -122,18 +122,28 @@ def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None 
 
 
 def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
-    """Open the connection to one instrument."""
+    """Open the connection to one instrument.
+
+    Raises
+    ------
+    InstrumentError
+        If nothing answers there, or the computer has no such interface.
+    """
     from pymeasure.adapters import VISAAdapter
+    from pyvisa import Error as VisaError
 
     on_socket = table.address.upper().endswith("::SOCKET")
-    adapter = VISAAdapter(
-        table.address,
-        visa_library=access.library,
-        write_termination="\n",
-        read_termination="\n" if on_socket else None,
-        timeout=_TIMEOUT_MS,
-        chunk_size=_CHUNK_BYTES,
-    )
+    try:
+        adapter = VISAAdapter(
+            table.address,
+            visa_library=access.library,
+            write_termination="\n",
+            read_termination="\n" if on_socket else None,
+            timeout=_TIMEOUT_MS,
+            chunk_size=_CHUNK_BYTES,
+        )
+    except (VisaError, OSError, ValueError) as error:  # pyvisa-py: ValueError without GPIB
+        raise InstrumentError(table.address, f"cannot be opened: {error}") from error
     if on_socket:
         _disable_nagle(adapter)
     access.opened.append(adapter)

@@ -12,7 +12,7 @@ from labctl_data.cells import Cells
 from labctl_data.chip_file import CellState, write_chip
 from labctl_data.errors import LabctlError
 from labctl_data.model import StuckClass, preset
-from labctl_instruments.errors import DialogueError
+from labctl_instruments.errors import DialogueError, InstrumentError
 
 SOME = Cells.of([[0, 3, 4], [7, 100, 15], [2, 0, 0]])
 
@@ -65,6 +65,11 @@ def test_a_state_file_carries_the_chip_from_bench_to_bench(tmp_path):
     with li.open_bench(path) as station:
         assert station.now() >= left
         assert station.pulse_counts(SOME).tolist() == [3, 3, 3]
+
+
+def test_an_instrument_that_cannot_be_reached_is_named_by_its_address():
+    with pytest.raises(InstrumentError, match=r"^GPIB0::\d+::INSTR: cannot be opened: \S"):
+        li.open_bench("smu")
 
 
 def test_when_an_instrument_is_not_the_one_named_what_was_opened_is_closed(tmp_path, monkeypatch):
