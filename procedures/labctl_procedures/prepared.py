@@ -17,6 +17,7 @@ from labctl_procedures.closed_loop import (
     level_conductances,
     write_cells,
 )
+from labctl_procedures.errors import ParameterError
 from labctl_procedures.parameters import CellsParameter, CountParameter, QuantityParameter
 from labctl_procedures.procedure import (
     ADDRESS,
@@ -115,6 +116,13 @@ class PreparedProcedure(ChipProcedure[P]):
             return Demand(read_voltage=self.voltage)
         pulses = (self.settings.set_pulse, self.settings.reset_pulse)
         return Demand(self.voltage, pulses=pulses, pulses_per_cell=self.limit)
+
+    def check(self) -> None:
+        """Refuse levels that do not rise; see also `ChipProcedure.check`."""
+        if self.levels > 1 and not self.g_min < self.g_max:
+            owner = type(self).__name__
+            raise ParameterError(f"{owner}: parameter 'g_max' must exceed 'g_min'")
+        super().check()
 
     def startup(self) -> None:
         """Write the cells to their levels, in an order that the seed gives."""

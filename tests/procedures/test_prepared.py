@@ -12,6 +12,7 @@ from labctl_data.run_file import Run, open_run
 from labctl_instruments import open_bench
 from labctl_instruments.station import Station
 from labctl_procedures import ReadDisturb, Retention
+from labctl_procedures.errors import ParameterError
 from labctl_procedures.prepared import PreparedProcedure
 
 LEVELS = {"levels": 2, "window": "1uS", "seed": 1}
@@ -77,3 +78,15 @@ def test_a_run_that_finds_every_cell_at_its_target_is_watched_from_its_start(
     assert not pulsed(stored)
     assert stored.summary["drift_mean"] is None
     assert watched(stored).elapsed[-1] == pytest.approx(60, abs=1)
+
+
+@pytest.mark.parametrize("procedure", [Retention, ReadDisturb])
+def test_levels_that_do_not_rise_are_refused(
+    procedure: type[PreparedProcedure[int]], station: Station, tmp_path: Path
+) -> None:
+    asked = procedure(cells="0/0/0:4", g_min="5uS", g_max="3uS")
+
+    with pytest.raises(ParameterError, match="'g_max' must exceed 'g_min'"):
+        run(asked, station, tmp_path / "run.h5")
+
+    assert list(tmp_path.iterdir()) == []
