@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from labctl.engine.provenance import packages
-from labctl_data.chip_file import CellState, FittedModel, write_chip
+from labctl_data.chip_file import CellState, FittedModel, read_chip, write_chip
+from labctl_data.errors import ChipFileError
 from labctl_data.fit import FitResult, fit
-from labctl_data.run_file import open_run
+from labctl_data.run_file import Run, open_run
+
+log = logging.getLogger(__name__)
 
 
 def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
     """Fit a device model to run files and write it as a chip file.
+
+    Cells that the chip files behind the runs know to be stuck stay so: a run gives them no pulse,
+    and one that has not visited them says nothing about them.
 
     Parameters
     ----------
@@ -27,13 +37,31 @@ def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
     LabctlError
         If a file cannot be read or the data cannot be fitted.
     """
-    result = fit([open_run(file) for file in files])
+    runs = [open_run(file) for file in files]
+    result = fit(runs)
     provenance = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": [file.name for file in files],
         "packages": packages(),
     }
     fitted = FittedModel(result.model, result.parameters, result.quality)
-    cells = CellState(result.stuck)
+    known = _known_stuck(runs, result.stuck.shape)
+    cells = CellState(np.where(result.stuck != 0, result.stuck, known).astype(np.int8))
     write_chip(path, fitted, cells=cells, provenance=provenance)
     return result
+
+
+def _known_stuck(runs: Sequence[Run], shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    """Return the stuck cells of the chip files behind the runs, shape (pe, row, col)."""
+    known = np.zeros(shape, np.int8)
+    files = {str(run.attributes.get("chip_file") or "") for run in runs}
+    for file in sorted(files - {""}):
+        try:
+            cells = read_chip(Path(file)).cells
+        except (ChipFileError, OSError) as error:
+            log.warning("its stuck cells are not carried on: %s", error)
+            continue
+        if cells is not None:
+            stuck = np.asarray(cells.stuck, np.int8).reshape(shape)
+            known = np.where(stuck != 0, stuck, known)
+    return known
