@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -24,7 +25,8 @@ class Clock:
     mode : ClockMode
         How time passes.
     monotonic, sleep : callable
-        The wall's clock and how to wait on it, in s; used in mode REAL only.
+        The wall's clock and how to wait on it, in s; used in mode REAL only. By default waits
+        end when `hurry` is called.
     """
 
     def __init__(
@@ -32,10 +34,11 @@ class Clock:
         mode: ClockMode = ClockMode.JUMP,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._monotonic = monotonic
-        self._sleep = sleep
+        self._hurried = threading.Event()
+        self._sleep = sleep or self._hurried.wait
         self._time = 0.0
         self._offset = 0.0
         self._mode = ClockMode.JUMP
@@ -65,6 +68,10 @@ class Clock:
             self._time += seconds
         else:
             self._sleep(seconds)
+
+    def hurry(self) -> None:
+        """End the wait at hand and all later ones: the bench is being closed."""
+        self._hurried.set()
 
     def set_time(self, seconds: float) -> None:
         """Continue from `seconds`, as a restored bench does."""

@@ -81,6 +81,7 @@ class BenchServer:
     def close(self) -> None:
         """Hang up on everybody, finish the messages at hand, and close the rack."""
         self._closing.set()
+        self._rack.clock.hurry()
         for door in self._doors.values():
             _hang_up(door)
         with self._clients_lock:

@@ -153,6 +153,18 @@ def test_clients_beyond_the_limit_are_turned_away_and_room_is_made_again(board):
     second.close()
 
 
+def test_a_server_that_is_closed_does_not_wait_for_a_slow_bench():
+    server = bench_server("sim-board")
+    with connect(server, "clock") as client:
+        assert ask(client, b":CLOC:MODE REAL;:CLOC:MODE?\n") == b"REAL\n"
+        client.sendall(b":CLOC:ADV 1000\n")
+        closing = threading.Thread(target=server.close)
+        closing.start()
+        closing.join(8)
+
+        assert not closing.is_alive()
+
+
 def test_clients_at_once_never_read_each_others_answers(smu):
     wrong: list[bytes] = []
 
