@@ -11,14 +11,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from labctl.bench_choice import BenchChoice
 from labctl.chip_fitting import fit_to_file
@@ -30,6 +27,7 @@ from labctl.report import write_report
 from labctl_data.statistics import TwoSampleTest
 from labctl_instruments.station import Station
 from labctl_procedures import catalogue
+from labctl_procedures.network.images import mnist_at_hand
 
 BENCH = "sim-board"
 QUIET_BENCH = "sim-board-quiet"
@@ -179,7 +177,7 @@ def _recognise(demo: _Demo, station: Station) -> dict[str, Any]:
     """Program the network on the chip that was characterised, run it, train it."""
     asked = InferenceRequest(
         "mcnn",
-        "mnist" if mnist_is_at_hand() else "digits",
+        "mnist" if mnist_at_hand() else "digits",
         count=None if demo.full else IMAGES,
         train=True,
         seed=demo.seed,
@@ -193,11 +191,3 @@ def _recognise(demo: _Demo, station: Station) -> dict[str, Any]:
         "images_per_second": facts["images_per_second"],
         **{f"accuracy_{name}": facts[f"accuracy_{name}"] for name in kept},
     }
-
-
-def mnist_is_at_hand() -> bool:
-    """Tell whether MNIST can be loaded without fetching it."""
-    folder = os.environ.get("LABCTL_DATASETS")
-    places = [platformdirs.user_cache_path("labctl") / "images"]
-    places += [Path(folder)] if folder else []
-    return any((place / "mnist.npz").is_file() for place in places)

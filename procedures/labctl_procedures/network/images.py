@@ -116,6 +116,25 @@ def enlarge_digits(images: npt.NDArray[np.int64]) -> Bytes:
     return ((2 * 255 * sums + full) // (2 * full)).astype(np.uint8)
 
 
+def mnist_at_hand() -> bool:
+    """Tell whether MNIST can be loaded without fetching it."""
+    return _local_mnist() is not None or (_cache() / "mnist.npz").is_file()
+
+
+def _local_mnist() -> Path | None:
+    folder = os.environ.get("LABCTL_DATASETS")
+    if folder is None:
+        return None
+    path = Path(folder) / "mnist.npz"
+    return path if path.is_file() else None
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("labctl") / "images"
+
+
 def _mnist() -> ImageSet:
     path = _local_mnist() or _fetched_mnist()
     try:
@@ -132,19 +151,10 @@ def _mnist() -> ImageSet:
     return ImageSet("mnist", x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64))
 
 
-def _local_mnist() -> Path | None:
-    folder = os.environ.get("LABCTL_DATASETS")
-    if folder is None:
-        return None
-    path = Path(folder) / "mnist.npz"
-    return path if path.is_file() else None
-
-
 def _fetched_mnist() -> Path:
     import pooch  # type: ignore[import-untyped]  # no stubs
-    from platformdirs import user_cache_path
 
-    cache = user_cache_path("labctl") / "images"
+    cache = _cache()
     try:
         path = pooch.retrieve(
             MNIST_ADDRESS,
