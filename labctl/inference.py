@@ -109,7 +109,10 @@ def run_inference(
         "parameters": parameters | {"count": len(task.test_labels)},
         **station_attributes(station, operator),
     }
-    with guarded(station), RunWriter.create(path, columns=COLUMNS, attributes=attributes) as run:
+    with (
+        guarded(station, beside=path),
+        RunWriter.create(path, columns=COLUMNS, attributes=attributes) as run,
+    ):
         station.ledger = run.ledger
         try:
             facts |= _on_the_array(task, plan, station, run, progress)

@@ -2,6 +2,7 @@
 
 LabctlError
 ├── BenchError                  a bench file that cannot be read, or that contradicts itself
+├── BenchBusyError              a bench that another process, or another station, holds
 ├── EnvelopeError               a request that the bench's envelope forbids; nothing was sent
 ├── StationError                a request that this bench cannot serve; nothing was sent
 │   └── RestError               outputs or crosspoints that could not be proved to be at rest
@@ -43,6 +44,27 @@ class BenchError(LabctlError):
         self.table = table
         place = f"{path.name} [{table}]" if table else path.name
         super().__init__(f"{place}: {problem}")
+
+
+class BenchBusyError(LabctlError):
+    """A bench is in use: one of its instruments is held by another process, or this one.
+
+    Attributes
+    ----------
+    path : Path
+        The bench file that was asked for.
+    address : str
+        VISA resource string of the instrument.
+    process : int or None
+        Number of the process that holds it, where it can be known.
+    """
+
+    def __init__(self, path: Path, address: str, process: int | None) -> None:
+        self.path = path
+        self.address = address
+        self.process = process
+        holder = "another process" if process is None else f"process {process}"
+        super().__init__(f"{path.name}: the bench is in use: {address} is held by {holder}")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from labctl.engine.progress import NoProgress, Percent, ProgressSink
 from labctl.engine.provenance import attributes_of
 from labctl.engine.rest import try_all
 from labctl.engine.signals import StopSignals
+from labctl.guardian.orders import record_path
+from labctl.guardian.watch import Watch, watch_over
 from labctl_data.cells import Cells
 from labctl_data.run_file import PULSE_COUNT, MapSpec, RunStatus, RunWriter
 from labctl_instruments.station import Station
@@ -90,11 +92,14 @@ def carry_out(
         conduct = _Conduct(procedure, writer, percent, on_rows)
         conduct.ends_when(lambda: signals.received is not None)
         conduct.ends_when(should_stop or (lambda: False))
+        watch = watch_over(station, record_path(writer.path))
+        conduct.ends_when(watch.is_lost)
         try:
-            error = conduct.perform(station)
+            error = conduct.perform(station, watch)
         finally:
             with signals.held():
                 faults = try_all(procedure.shutdown, station.rest)
+                faults += try_all(partial(conduct.end_watch, watch, at_rest=not faults))
         with signals.held():
             return conduct.finish(error, faults, asked=signals.received or "asked to stop")
 
@@ -164,7 +169,7 @@ class _Conduct:
         self._stopped = self._stopped or any(asked() for asked in self._stoppers)
         return self._stopped
 
-    def perform(self, station: Station) -> BaseException | None:
+    def perform(self, station: Station, watch: Watch) -> BaseException | None:
         """Run the procedure to its end, and return what ended it early, if anything did."""
         before, self._time = station.ledger, station.now()
         station.ledger = self._writer.ledger
@@ -172,6 +177,7 @@ class _Conduct:
         vars(self._procedure).update(emit=self.emit, should_stop=self.should_stop)
         self._procedure.status = self._procedure.RUNNING
         try:
+            watch.start()
             self._procedure.startup()
             self._procedure.execute()
         except BaseException as error:  # noqa: BLE001  (the boundary: recorded in `finish`)
@@ -179,6 +185,11 @@ class _Conduct:
         finally:
             station.ledger = before
         return None
+
+    def end_watch(self, watch: Watch, *, at_rest: bool) -> None:
+        """Let the guardian go, and keep what it has to tell."""
+        for note in watch.finish(at_rest=at_rest):
+            self._take_event(("guardian", note))
 
     def finish(
         self, error: BaseException | None, faults: Sequence[Exception], *, asked: str

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pyvisa.highlevel import open_visa_library
 
 from labctl_data.cells import Geometry
+from labctl_instruments.bench.holding import BenchHold
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
 from labctl_instruments.errors import BenchError, InstrumentError
@@ -36,7 +40,7 @@ class Access:
     """How the instruments of a bench are reached."""
 
     library: str
-    """VISA library, as pyvisa names it; empty for the platform's own."""
+    """VISA library, as pyvisa names it."""
     seed: int | None = None
     """Seed of the simulated chip."""
     chip_file: Path | None = None
@@ -70,12 +74,14 @@ def open_bench(
     ------
     BenchError
         If the bench file is wrong, or a seed or chip is asked of a real bench.
+    BenchBusyError
+        If another station, here or in another process, holds one of the instruments.
     InstrumentError, StationError
         If an instrument does not answer as it should, or is not the one the file names.
     """
     file = load_bench(bench)
     _refuse_if_real(file, seed, chip)
-    access = access_to(file, seed, chip)
+    access = _held(file, access_to(file, seed, chip))
     info = BenchInfo(
         name=file.name,
         kind=file.kind,
@@ -95,6 +101,13 @@ def open_bench(
         raise
 
 
+def _held(file: BenchFile, access: Access) -> Access:
+    """Hold the instruments that other processes can reach too, until the bench is closed."""
+    if file.virtual is not None:
+        return access
+    return replace(access, on_close=(*access.on_close, BenchHold(file).close))
+
+
 def _refuse_if_real(file: BenchFile, seed: int | None, chip: str | Path | None) -> None:
     if file.virtual is not None:
         return
@@ -108,7 +121,7 @@ def _refuse_if_real(file: BenchFile, seed: int | None, chip: str | Path | None) 
 def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None = None) -> Access:
     """Return how to reach the instruments of a bench; builds the rack of a virtual one."""
     if file.virtual is None:
-        return Access(library="")
+        return Access(library=os.environ.get("PYVISA_LIBRARY") or _platform_library())
     from labctl_instruments.virtual.opening import open_rack
 
     chip_file = file.virtual.file if chip is None else Path(chip)
@@ -119,6 +132,16 @@ def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None 
         chip_file=chip_file,
         on_close=(rack.close,),
     )
+
+
+@cache
+def _platform_library() -> str:
+    """Return the name of this machine's VISA library, so that it is looked for once only.
+
+    PyVISA would look for it at each connection, which takes 0.2 s.
+    """
+    found = open_visa_library()
+    return "@py" if type(found).__module__.startswith("pyvisa_py") else f"{found.library_path}@ivi"
 
 
 def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
