@@ -19,7 +19,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 VERBS: dict[str, str] = {
     "demo": "Run the main job on the simulated board bench, and report it.",
     "procedures": "List the procedures, or the parameters of one.",
-    "bench": "Check a bench file and its instruments.",
+    "bench": "Check a bench file, or bring a bench to rest.",
     "run": "Run one procedure on a bench.",
     "serve": "Serve the instruments of a simulated bench as TCP sockets.",
     "fit": "Fit a device model to run files and write a chip file.",
