@@ -21,6 +21,7 @@ _DRIVERS = {
     "keithley-2636b": "keithley2636b:Keithley2636B",
     "keithley-3706a": "keithley3706a:Keithley3706A",
     "keithley-707b": "keithley707b:Keithley707B",
+    "thermal-chuck": "thermal_chuck:ThermalChuck",
     "keysight-81160a": "keysight81160a:Keysight81160A",
 }
 """Module and class of each driver that a bench file can name."""

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from labctl_instruments.drivers.keithley2636b import Channel, Keithley2636B
     from labctl_instruments.drivers.keithley_switch import KeithleySwitch
     from labctl_instruments.drivers.voltage_source import VoltageSource
-    from labctl_instruments.station.smu import SourceMeter
+    from labctl_instruments.station.board import BoardStation
+    from labctl_instruments.station.smu import SmuStation, SourceMeter
+
 
 _TIMEOUT_MS = 30_000
 """Longer than any message runs: an advance in real time excepted, which is not for campaigns."""
@@ -94,11 +96,13 @@ def open_bench(
         chip_file=access.chip_file,
     )
     try:
-        return _STATIONS[file.kind](file, info, access)
+        station = _STATIONS[file.kind](file, info, access)
+        _put_on_chuck(station, file, access)
     except BaseException:
         for end in (*(adapter.close for adapter in access.opened), *access.on_close):
             end()
         raise
+    return station
 
 
 def _held(file: BenchFile, access: Access) -> Access:
@@ -190,6 +194,13 @@ def _bench_time(file: BenchFile, access: Access) -> BenchTime:
     return WallTime()
 
 
+def _put_on_chuck(station: BoardStation | SmuStation, file: BenchFile, access: Access) -> None:
+    from labctl_instruments.drivers.thermal_chuck import ThermalChuck
+
+    for name, table in file.with_role("chuck").items():
+        station.put_on(ThermalChuck(adapter_of(table, access), name))
+
+
 def _known_stuck(chip_file: Path | None, geometry: Geometry) -> Int8Array:
     if chip_file is None:
         return np.zeros(geometry.shape, dtype=np.int8)
@@ -201,7 +212,7 @@ def _known_stuck(chip_file: Path | None, geometry: Geometry) -> Int8Array:
     return np.asarray(cells.stuck, dtype=np.int8).reshape(geometry.shape)
 
 
-def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
+def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardStation:
     from labctl_instruments.drivers.array_test_board import ArrayTestBoard
     from labctl_instruments.station.board import BoardStation
 
@@ -216,7 +227,7 @@ def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
     )
 
 
-def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> Station:
+def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation:
     from labctl_instruments.drivers.keithley707b import Keithley707B
     from labctl_instruments.drivers.keithley2400 import Keithley2400
     from labctl_instruments.drivers.keithley2450 import Keithley2450
@@ -279,7 +290,7 @@ def _channel_of_2636b(
     return opened[address]
 
 
-_STATIONS: dict[str, Callable[[BenchFile, BenchInfo, Access], Station]] = {
+_STATIONS: dict[str, Callable[[BenchFile, BenchInfo, Access], BoardStation | SmuStation]] = {
     "board": _board_station,
     "smu": _smu_station,
 }

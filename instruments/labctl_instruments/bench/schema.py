@@ -34,6 +34,7 @@ DRIVERS = (
     "keithley-3706a",
     "keithley-707b",
     "keysight-81160a",
+    "thermal-chuck",
 )
 FAULT_KINDS = (
     "timeout",
@@ -52,17 +53,22 @@ ROLES_OF_A_FAULT: Mapping[str, tuple[str, ...]] = {
     "compliance": ("bit-line", "source-line", "word-line"),
 }
 """Roles of the instruments that a fault can befall; all, where it is not named."""
-Role = Literal["board", "clock", "bit-line", "source-line", "word-line", "pulser", "matrix"]
+Role = Literal[
+    "board", "clock", "bit-line", "source-line", "word-line", "pulser", "matrix", "chuck"
+]
 
 ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
     "board": ("board",),
     "smu": ("bit-line", "source-line", "word-line", "pulser", "matrix"),
 }
-"""Roles that a kind of bench must fill; `matrix` may be filled more than once, `clock` may be."""
+"""Roles that a kind of bench must fill; `matrix` may be filled more than once."""
+OPTIONAL_ROLES = ("clock", "chuck")
+"""Roles that a bench of any kind may fill."""
 _SMUS = ("keithley-2450", "keithley-2400", "keithley-2636b")
 DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
     "board": ("array-test-board",),
     "clock": ("bench-clock",),
+    "chuck": ("thermal-chuck",),
     "bit-line": _SMUS,
     "source-line": _SMUS,
     "word-line": _SMUS,
@@ -307,14 +313,14 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
     needed = ROLES_OF_A_KIND[bench.kind]
     for name, table in bench.instruments.items():
         place = f"instruments.{name}"
-        if table.role not in (*needed, "clock"):
+        if table.role not in (*needed, *OPTIONAL_ROLES):
             yield place, f"role '{table.role}' is not one of a bench of kind '{bench.kind}'"
         if table.driver not in DRIVERS_OF_A_ROLE[table.role]:
             wanted = "' or '".join(DRIVERS_OF_A_ROLE[table.role])
             yield place, f"role '{table.role}' needs driver '{wanted}', found '{table.driver}'"
-    for role in (*needed, "clock"):
+    for role in (*needed, *OPTIONAL_ROLES):
         names = list(bench.with_role(role))
-        if not names and role != "clock":
+        if not names and role not in OPTIONAL_ROLES:
             yield "instruments", f"no instrument has role '{role}'"
         if len(names) > 1 and role != "matrix":
             yield (

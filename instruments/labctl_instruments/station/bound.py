@@ -16,6 +16,14 @@ from labctl_instruments.station.protocol import BenchInfo, Int8Array, LedgerSink
 
 log = logging.getLogger(__name__)
 
+_LONGEST_RAMP = 1800.0
+"""Bench time in which a chuck must arrive, in s."""
+_LOOK_PERIOD = 5.0
+"""Between two looks at it, in s."""
+_STEADY_LOOKS = 3
+_TOLERANCE = 0.2
+"""From the temperature asked for, in K."""
+
 
 class Quieted(Protocol):
     """An instrument, as far as bringing it to rest needs it."""
@@ -31,6 +39,20 @@ class Quieted(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+class Chuck(Quieted, Protocol):
+    """A thermal chuck, as far as a station needs it."""
+
+    temperature: float
+    """Temperature now, in K."""
+
+    def check_identity(self) -> str:
+        """Refuse an instrument of another model."""
+        ...
+
+    def hold(self, kelvin: float) -> None:
+        """Go to a temperature, in K, and hold it."""
 
 
 class BoundStation:
@@ -61,6 +83,7 @@ class BoundStation:
         self._admission = admission
         self._time = bench_time
         self._instruments = tuple(instruments)
+        self._chuck: Chuck | None = None
         self._on_close = tuple(on_close)
         self.known_stuck = known_stuck
 
@@ -83,9 +106,33 @@ class BoundStation:
     def ledger(self, sink: LedgerSink) -> None:
         self._admission.ledger = sink
 
+    def put_on(self, chuck: Chuck) -> None:
+        """Put the chip on a chuck; it comes to rest, and closes, with the other instruments."""
+        chuck.check_identity()
+        chuck.output_off()
+        self._chuck = chuck
+        self._instruments = (*self._instruments, chuck)
+
     def set_temperature(self, kelvin: float) -> None:
-        """Refuse: these benches have no chuck."""
-        raise StationError(f"{self.bench.name}: asked for {kelvin:g} K, the bench has no chuck")
+        """Bring the chuck to `kelvin`, and return when it has been there for a while.
+
+        Raises
+        ------
+        StationError
+            If the bench has no chuck, or it does not arrive in time.
+        """
+        chuck = self._chuck
+        if chuck is None:
+            problem = f"asked for {kelvin:g} K, the bench has no chuck"
+            raise StationError(f"{self.bench.name}: {problem}")
+        chuck.hold(kelvin)
+        deadline, steady = self.now() + _LONGEST_RAMP, 0
+        while steady < _STEADY_LOOKS:
+            if self.now() > deadline:
+                found = f"the chuck is at {chuck.temperature:.2f} K after {_LONGEST_RAMP:g} s"
+                raise StationError(f"{self.bench.name}: asked for {kelvin:g} K, {found}")
+            self._time.wait(_LOOK_PERIOD)
+            steady = steady + 1 if abs(chuck.temperature - kelvin) <= _TOLERANCE else 0
 
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass."""

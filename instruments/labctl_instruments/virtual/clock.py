@@ -42,6 +42,7 @@ class Clock:
         self._time = 0.0
         self._offset = 0.0
         self._mode = ClockMode.JUMP
+        self._followers: list[Callable[[], None]] = []
         self.mode = mode
 
     @property
@@ -68,6 +69,12 @@ class Clock:
             self._time += seconds
         else:
             self._sleep(seconds)
+        for follow in self._followers:
+            follow()
+
+    def on_passing(self, follow: Callable[[], None]) -> None:
+        """Call `follow` whenever bench time has been charged: for what changes by itself."""
+        self._followers.append(follow)
 
     def hurry(self) -> None:
         """End the wait at hand and all later ones: the bench is being closed."""

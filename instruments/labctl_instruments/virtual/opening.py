@@ -16,6 +16,7 @@ from labctl_instruments.virtual.faults import Hardware, doors
 from labctl_instruments.virtual.persona import Persona
 from labctl_instruments.virtual.personas.array_board import ArrayBoardPersona
 from labctl_instruments.virtual.personas.clock import ClockPersona
+from labctl_instruments.virtual.personas.keithley2510 import Keithley2510Persona
 from labctl_instruments.virtual.rack import Rack, register
 
 
@@ -61,7 +62,7 @@ def open_rack(
     journal = DialogueLog() if log is None else log
     personas, hardware = _BUILDERS[described.kind](described, source.chip, clock, journal)
     personas = doors(
-        personas | _clock_personas(described, clock),
+        personas | _clock_personas(described, clock) | _chucks(described, source.chip, clock),
         _faults_by_address(described, virtual),
         hardware,
         lambda address, text: journal.event(clock.now(), address, text),
@@ -94,6 +95,11 @@ def _board_personas(bench: BenchFile, chip: Chip, clock: Clock, journal: Dialogu
 
 def _clock_personas(bench: BenchFile, clock: Clock) -> dict[str, Persona]:
     return {table.address: ClockPersona(clock) for table in bench.with_role("clock").values()}
+
+
+def _chucks(bench: BenchFile, chip: Chip, clock: Clock) -> dict[str, Persona]:
+    tables = bench.with_role("chuck").values()
+    return {table.address: Keithley2510Persona(chip, clock) for table in tables}
 
 
 def _smu_personas(bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog) -> Equipment:

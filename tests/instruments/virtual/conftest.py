@@ -24,10 +24,14 @@ def instrument(driver: str, address: str, role: str) -> dict[str, str]:
     return {"driver": driver, "address": address, "role": role}
 
 
-def bench_document(kind: str, *, smu: str = "keithley-2450", **virtual: Any) -> dict[str, Any]:
+def bench_document(
+    kind: str, *, smu: str = "keithley-2450", chuck: bool = False, **virtual: Any
+) -> dict[str, Any]:
     """Return the parsed TOML of a small bench."""
     instruments = {"clock": instrument("bench-clock", CLOCK, "clock")}
     wiring: dict[str, Any] = {}
+    if chuck:
+        instruments["chuck"] = instrument("thermal-chuck", "GPIB0::15::INSTR", "chuck")
     if kind == "board":
         instruments["board"] = instrument("array-test-board", BOARD, "board")
     else:
