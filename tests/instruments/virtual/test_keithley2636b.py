@@ -1,5 +1,6 @@
 """The virtual 2636B: two channels, TSP with scripts, reading buffers and binary answers."""
 
+import random
 import struct
 
 import numpy as np
@@ -10,6 +11,7 @@ from labctl_instruments.bench.loading import parse_bench
 from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.rack import Rack
 from tests.instruments.virtual.conftest import MATRIX, bench_document
+from tests.instruments.virtual.test_damaged_messages import damaged
 
 SMU, GATE = "GPIB0::26::INSTR", "GPIB0::27::INSTR"
 ROUTE = b'channel.close("1B01,1A02:1A12,2D01,2A02:2A08")'
@@ -337,3 +339,25 @@ def test_two_channels_that_meet_are_told_in_the_log(rack: Rack) -> None:
     assert b"two sources on one line: bit at 0.2 V meets source at -0.1 V" in [
         event.message for event in rack.log.events
     ]
+
+
+def test_no_damaged_message_breaks_it(rack: Rack) -> None:
+    messages = (
+        b"smua.source.levelv = 0.2 smua.source.output = 1 print(smua.measure.iv())",
+        b"smua.measure.count = 3 smua.measure.i(smua.nvbuffer1) printbuffer(1, 3, smua.nvbuffer1)",
+        b"smua.source.limiti = 1e-6 smua.source.rangev = 2 print(smua.source.compliance)",
+        b"format.data = format.REAL32 format.byteorder = 1 printnumber(1, 2, 3)",
+        b"b = smua.makebuffer(10) b.appendmode = 1 smua.measure.v(b) print(b.n, b[1])",
+        b"SweepVLinMeasureI(smua, 0, 0.2, 0.01, 3) print(timer.measure.t())",
+    )
+    rng = random.Random(5)
+
+    for _ in range(1500):
+        message = damaged(rng.choice(messages), rng).replace(b"loadscript", b"")
+        rack.exchange(SMU, message + b"\n")
+        for channel in rack.persona(SMU).channels.values():
+            drive = channel.drive()
+            assert drive is None or (abs(drive.voltage) <= 202 and drive.limit <= 1.515)
+
+    run(rack, "reset() errorqueue.clear()")
+    assert run(rack, "print(smua.source.output, errorqueue.count)") == "0.00000e+00\t0.00000e+00"
