@@ -14,12 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labctl.bench_choice import BenchChoice
+from labctl_data.chip_file import read_chip
+from labctl_data.model import SoftBoundModel, preset
+from labctl_data.model.vectors import current
 
 if TYPE_CHECKING:
     from labctl.engine import ProgressSink
+    from labctl_data.model import DeviceModel
+    from labctl_data.run_file import Run
     from labctl_instruments.bench.schema import BenchFile
-    from labctl_procedures.procedure import ChipProcedure
+    from labctl_procedures.procedure import ChipProcedure, Demand
 
 _CLOCK = """
 [instruments.rehearsal-clock]
@@ -53,7 +60,9 @@ class Estimate:
     voltage: float
     """Highest magnitude on a bit line or source line, in V."""
     current: float
-    """Highest current that a sweep is allowed, in A; 0 without one."""
+    """Highest current through one cell, in A: the compliance of the sweeps, or what the rehearsal's
+    device model (its I-V law) gives at the highest pulse or read voltage and the highest
+    conductance that the rehearsal read; the envelope's limit where either is not known."""
 
 
 def rehearse(
@@ -84,10 +93,12 @@ def rehearse(
 
     with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
         file = Path(folder) / "rehearsal.h5"
-        with _stand_in(where, Path(folder)).open() as station:
+        stand_in = _stand_in(where, Path(folder))
+        with stand_in.open() as station:
             began, began_wall = station.now(), time.monotonic()
             result = run(procedure, station, file, progress=progress)
             ended = station.now()
+            limit = station.bench.envelope.current
         given = open_run(file).ledger["count"]
         demand = procedure.demand()
         return Estimate(
@@ -98,8 +109,33 @@ def rehearse(
             pulses=int(given.sum()),
             pulses_per_cell=demand.pulses_per_cell,
             voltage=demand.voltage,
-            current=demand.compliance,
+            current=max(demand.compliance, _pulsed(demand, stand_in, open_run(file), limit)),
         )
+
+
+def _pulsed(demand: Demand, where: BenchChoice, run: Run, limit: float) -> float:
+    """Return the highest current of pulses and reads in a cell, in A; `limit` if not known."""
+    voltage = max([abs(demand.read_voltage), *(pulse.amplitude for pulse in demand.pulses)])
+    if not voltage:
+        return 0.0
+    model = _model(where)
+    names = {column.name for column in run.columns}
+    seen = run.record("conductance") if "conductance" in names else np.empty(0)
+    seen = seen[np.isfinite(seen)]
+    if not isinstance(model, SoftBoundModel) or not seen.size:
+        return limit
+    return float(current(model, seen.max(), voltage))
+
+
+def _model(where: BenchChoice) -> DeviceModel | None:
+    """Return the device model behind a simulated bench."""
+    from labctl_instruments import load_bench
+
+    virtual = load_bench(where.bench).virtual
+    file = where.chip or (virtual and virtual.file)
+    if file:
+        return read_chip(Path(file)).model
+    return preset(virtual.preset) if virtual and virtual.preset else None
 
 
 def _stand_in(where: BenchChoice, folder: Path) -> BenchChoice:

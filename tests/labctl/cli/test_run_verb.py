@@ -10,6 +10,7 @@ import pytest
 
 from labctl.cli.root import run_command_line
 from labctl_data.run_file import open_run
+from labctl_procedures import IVSweep
 
 SMALL = ["-p", "cells=0/0:4/0:16", "-p", "levels=4", "-p", "after=1s"]
 
@@ -46,6 +47,26 @@ def test_a_dry_run_predicts_rows_pulses_and_time_of_the_run_and_writes_nothing(
     assert dry["estimate"]["pulses"] == int(run.ledger["count"].sum())
     assert dry["estimate"]["voltage"] == 2.0
     assert dry["estimate"]["time"] == pytest.approx(float(np.ptp(run.record("time"))), rel=0.01)
+
+
+def test_the_current_of_a_dry_run_is_that_of_the_highest_conductance_at_the_highest_pulse(
+    capsys, tmp_path
+):
+    path = tmp_path / "run.h5"
+    _, dry = _facts(capsys, "run", "WriteVerify", *SMALL, "--dry-run")
+    _facts(capsys, "run", "WriteVerify", *SMALL, "-o", str(path))
+    highest = float(np.nanmax(open_run(path).record("conductance")))
+
+    # Preset yao: I = g 0.2 V sinh(bV) / sinh(b 0.2 V) with b = 1.5 /V; the RESET pulse has 2 V.
+    expected = highest * 0.2 * np.sinh(1.5 * 2.0) / np.sinh(1.5 * 0.2)
+    assert dry["estimate"]["current"] == pytest.approx(expected)
+    assert expected > 100e-6
+
+
+def test_the_current_of_a_dry_run_of_a_sweep_is_its_compliance(capsys):
+    _, dry = _facts(capsys, "run", "IVSweep", "-p", "cells=0/0/0", "-p", "cycles=1", "--dry-run")
+
+    assert dry["estimate"]["current"] == IVSweep().compliance
 
 
 def test_a_dry_run_on_a_real_bench_connects_to_nothing(capsys):
