@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -159,6 +157,8 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
     from pymeasure.adapters import VISAAdapter
     from pyvisa import Error as VisaError
 
+    from labctl_instruments.drivers.bench_instrument import disable_nagle
+
     on_socket = table.address.upper().endswith("::SOCKET")
     try:
         adapter = VISAAdapter(
@@ -172,16 +172,9 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
     except (VisaError, OSError, ValueError) as error:  # pyvisa-py: ValueError without GPIB
         raise InstrumentError(table.address, f"cannot be opened: {error}") from error
     if on_socket:
-        _disable_nagle(adapter)
+        disable_nagle(adapter.connection)
     access.opened.append(adapter)
     return adapter
-
-
-def _disable_nagle(adapter: VISAAdapter) -> None:
-    """Send small messages at once; pyvisa-py refuses the VISA attribute for it."""
-    with contextlib.suppress(AttributeError, KeyError, OSError):
-        session = adapter.connection.visalib.sessions[adapter.connection.session]
-        session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _bench_time(file: BenchFile, access: Access) -> BenchTime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -48,6 +49,7 @@ class BenchInstrument(Instrument):
     def __init__(self, adapter: Adapter, name: str, **_: Any) -> None:  # noqa: ANN401
         self.exchange_lock = threading.RLock()
         self._is_in_step = True
+        self._is_explaining = False
         # What SCPIMixin passes beside the name is this same keyword.
         super().__init__(adapter, name, includeSCPI=False)
 
@@ -275,6 +277,7 @@ class BenchInstrument(Instrument):
         timeout, termination = connection.timeout, connection.read_termination
         connection.close()
         connection.open()
+        disable_nagle(connection)
         connection.timeout = timeout
         connection.read_termination = termination
 
@@ -282,26 +285,37 @@ class BenchInstrument(Instrument):
         """Return why a query was not answered, with the dialogue in step again."""
         log.debug("%s: no answer to %r: %s", self.name, asked, error)
         unanswered = DialogueError(self.name, f"no answer to '{asked}': {error}")
+        if self._is_explaining:  # the error queue is not answered either
+            self._is_in_step = False
+            return unanswered
+        self._is_explaining = True
         try:
             self._resynchronise()
             errors = self._drain_errors()
         except (VisaIOError, DialogueError, WireError):
             return unanswered
+        finally:
+            self._is_explaining = False
         return RefusalError(self.name, errors) if errors else unanswered
 
     def _resynchronise(self) -> None:
         """Drop what is late: go on only once the instrument answers who it is."""
         self._is_in_step = False
-        for _ in range(_MOST_ATTEMPTS):
+        for attempt in range(_MOST_ATTEMPTS):
+            # A socket has no device clear, and pyvisa-py's spins for ever on one that is closed.
+            anew = attempt > 0 and is_socket(self.adapter.connection)
             with contextlib.suppress(VisaIOError, DialogueError, UnicodeDecodeError):
-                if self._answers_to_its_name():
+                if self._answers_to_its_name(anew=anew):
                     self._is_in_step = True
                     return
         raise DialogueError(self.name, "the dialogue is out of step: *IDN? is not answered")
 
-    def _answers_to_its_name(self) -> bool:
-        with contextlib.suppress(VisaIOError):  # sockets have no device clear
-            self.adapter.connection.clear()
+    def _answers_to_its_name(self, *, anew: bool) -> bool:
+        if anew:
+            self._reconnect()
+        elif not is_socket(self.adapter.connection):
+            with contextlib.suppress(VisaIOError):
+                self.adapter.connection.clear()
         super().write("*IDN?")
         return any(self._is_mine(self.read()) for _ in range(_MOST_STALE_ANSWERS))
 
@@ -335,6 +349,19 @@ def parse_error(answer: str) -> tuple[int, str]:
         return int(number), text.strip().strip('"')
     except ValueError as error:
         raise WireError(f"'{answer.strip()[:40]}' is no entry of an error queue") from error
+
+
+def is_socket(connection: object) -> bool:
+    """Return whether an instrument is reached through a raw socket."""
+    name = getattr(connection, "resource_name", None)
+    return isinstance(name, str) and name.upper().endswith("::SOCKET")
+
+
+def disable_nagle(connection: Any) -> None:  # noqa: ANN401  (whatever PyMeasure's adapter holds)
+    """Send small messages at once; pyvisa-py refuses the VISA attribute for it."""
+    with contextlib.suppress(AttributeError, KeyError, OSError):
+        session = connection.visalib.sessions[connection.session]
+        session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _head(asked: str | bytes) -> str:

@@ -12,6 +12,7 @@ import pytest
 from labctl_instruments.bench.opening import Access, adapter_of
 from labctl_instruments.bench.schema import InstrumentTable
 from labctl_instruments.drivers.array_test_board import ArrayTestBoard
+from labctl_instruments.errors import DialogueError
 
 LINE_ENDS = b"\n" * 4 * 3000
 ANSWERS = {
@@ -62,3 +63,35 @@ def test_small_messages_are_sent_at_once(board):
     session = board.adapter.connection.visalib.sessions[board.adapter.connection.session]
 
     assert session.interface.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def hang_up_at_the_second_message(listener: socket.socket) -> None:
+    """Serve two clients: hang up on the first when it asks again, answer the second."""
+    client, _ = listener.accept()
+    with client:
+        client.recv(2**10)
+        client.sendall(b"3.5\n")
+        client.recv(2**10)
+    serve(listener)
+
+
+def test_a_connection_that_is_hung_up_is_opened_anew_and_the_query_not_repeated():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=hang_up_at_the_second_message, args=(listener,))
+        server.start()
+        address = f"TCPIP0::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
+        table = InstrumentTable(driver="array-test-board", address=address, role="board")
+        adapter = adapter_of(table, Access(library="@py"))
+        adapter.connection.timeout = 200  # ms
+        board = ArrayTestBoard(adapter)
+        assert board.ask_number(":LIM:VOLT?") == 3.5
+
+        with pytest.raises(DialogueError, match="':LIM:VOLT\\?'"):
+            board.ask_number(":LIM:VOLT?")
+
+        assert board.ask_number(":LIM:VOLT?") == 3.5
+        session = adapter.connection.visalib.sessions[adapter.connection.session]
+        assert session.interface.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        assert adapter.connection.timeout == 200
+        board.close()
+        server.join()
