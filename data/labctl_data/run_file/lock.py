@@ -10,31 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from labctl_data.errors import RunFileError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:
-        del shared  # the C runtime knows exclusive locks only
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int, *, shared: bool) -> bool:
-        # flock, not lockf: it belongs to the open file, so that a reader in the writer's own
-        # process sees it too, and closing some other descriptor does not drop it.
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
+from labctl_data.file_lock import try_lock
 
 _TRIES = 5
 _PAUSE = 2e-3  # s; a reader that asks holds the lock for some microseconds
@@ -106,13 +82,13 @@ def is_locked(path: Path) -> bool:
 
 
 def _insist(descriptor: int, *, shared: bool) -> bool:
-    if _try_lock(descriptor, shared=shared):
+    if try_lock(descriptor, shared=shared):
         return True
     if shared and sys.platform != "win32":  # other readers do not stand in the way
         return False
     for _ in range(_TRIES):
         time.sleep(_PAUSE)
-        if _try_lock(descriptor, shared=shared):
+        if try_lock(descriptor, shared=shared):
             return True
     return False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import tempfile
 import time
 import weakref
@@ -18,32 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from labctl_data.file_lock import try_lock
 from labctl_instruments.bench.schema import BenchFile
 from labctl_instruments.errors import BenchBusyError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FAR = 2**30  # beyond the text, which then stays readable
-
-    def _lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
 
 _held: weakref.WeakSet[BenchHold] = weakref.WeakSet()
 _PAUSE = 0.02
@@ -96,7 +72,7 @@ class BenchHold:
         for address in addresses:
             path = _path(address)
             self._descriptors.append(_open(path))
-            if not _lock(self._descriptors[-1]):
+            if not try_lock(self._descriptors[-1]):
                 self.close()
                 return address, _holder(path)
         for descriptor in self._descriptors:
