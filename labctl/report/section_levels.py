@@ -7,7 +7,7 @@ import numpy as np
 from labctl.measured import FloatArray, Written, written
 from labctl.report.draw_levels import LevelReading, levels_picture, pulses_picture, spread_picture
 from labctl.report.page import Key, Listing, Picture, Section
-from labctl.report.published import PRESETS, PULSES_TARGETS, PULSES_TO_TARGET
+from labctl.report.published import COMPUTED_WINDOW, PRESETS, PULSES_TARGETS, PULSES_TO_TARGET
 from labctl.report.words import count, duration, percent, quantity
 from labctl.run_files import preset_of
 from labctl_data.run_file import Run
@@ -47,7 +47,7 @@ def write_verify_section(run: Run, place: str) -> Section:
                 pulses_picture(table.targets, table.pulses),
                 "Pulses to each target, from cells that start above 20 \u00b5S. Squares: mean "
                 "pulses computed from the per-pulse statistics published for this device; the "
-                "paper's own counts are not public.",
+                "paper's own counts are not public." + _window_text(run),
             ),
             _pulses_listing(table),
             *_failures(run),
@@ -184,4 +184,17 @@ def _keeping(run: Run) -> list[str]:
     return [
         f"The device preset of this bench keeps {keeping.keeps}.",
         f"It gives up {keeping.gives_up}: no single relaxation rate shows both published pictures.",
+        *([keeping.why_differs] if keeping.why_differs else []),
     ]
+
+
+def _window_text(run: Run) -> str:
+    """Say why a write takes more pulses than the published steps give, where it does."""
+    window = float(run.parameters.get("window") or COMPUTED_WINDOW)
+    if window >= COMPUTED_WINDOW:
+        return ""
+    return (
+        f" A write ends here within \u00b1{quantity(window, 'S')} of its target, a narrower window "
+        f"than the \u00b1{quantity(COMPUTED_WINDOW, 'S')} behind the published-steps figure: where "
+        "steps are wider than the window, the loop oversteps and comes back, which takes pulses."
+    )

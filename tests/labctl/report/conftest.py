@@ -36,7 +36,13 @@ def _addresses(n: int) -> dict[str, np.ndarray]:
 
 
 def write_verify(
-    path: Path, *, seed: int = 0, shift: float = 0.0, chip_file: str | None = None
+    path: Path,
+    *,
+    seed: int = 0,
+    shift: float = 0.0,
+    chip_file: str | None = None,
+    preset: str = "yao",
+    window: float = 0.1e-6,
 ) -> Path:
     """Write 2,048 cells at 32 levels; one in 16 of each level moves `shift` from fresh to map."""
     rng = np.random.default_rng(seed)
@@ -51,8 +57,9 @@ def write_verify(
         Column.from_pymeasure("Pulses", "u4"),
         Column.from_pymeasure("Conductance (S)"),
     )
-    facts = FACTS | {"procedure": "WriteVerify", "parameters": {"levels": LEVELS}}
-    facts["chip_file"] = chip_file
+    parameters = {"levels": LEVELS, "window": window}
+    facts = FACTS | {"procedure": "WriteVerify", "parameters": parameters}
+    facts |= {"chip_file": chip_file, "bench_toml": f'[virtual]\npreset = "{preset}"\n'}
     rows = {**_addresses(CELLS), "target": targets}
     with RunWriter.create(path, columns=columns, attributes=facts) as run:
         run.append({**rows, "time": 1.0, "stage": 2, "pulses": pulses, "conductance": fresh})
@@ -164,6 +171,12 @@ def inference(path: Path) -> Path:
             run.append({"time": float(stage), "stage": stage, **rows})
         run.finish("complete", summary)
     return path
+
+
+@pytest.fixture(scope="session")
+def write_levels():
+    """Return `write_verify`, for run files of a test's own."""
+    return write_verify
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,29 @@ def test_a_preset_is_said_to_keep_one_published_picture_and_to_give_up_the_other
     assert "39-47 %" in notes
 
 
+def test_the_note_on_the_quiet_preset_says_why_less_is_measured_than_its_design_fact(
+    tmp_path, write_levels
+):
+    path = write_levels(tmp_path / "quiet.h5", shift=1e-6, preset="yao-quiet")
+
+    notes = " ".join(_section(_page(path), "32 levels").notes)
+
+    assert "taken alone, would leave 99.9 %" in notes
+    assert "lower than that 99.9 %" in notes
+    assert all(cause in notes for cause in ("verify read", "mean drift", "telegraph"))
+
+
+@pytest.mark.parametrize(("window", "told"), [(0.1e-6, True), (0.3e-6, False)])
+def test_more_pulses_than_the_published_steps_give_are_laid_to_a_narrower_window(
+    tmp_path, write_levels, window, told
+):
+    path = write_levels(tmp_path / "levels.h5", window=window)
+
+    captions = [part.caption for part in _section(_page(path), "32 levels").parts]
+
+    assert any("narrower window" in caption for caption in captions) is told
+
+
 def test_a_cell_that_failed_is_named_with_the_reason(made):
     rows = [
         row
