@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl_data.errors import LabctlError
+from labctl_data.errors import LabctlError, NotARunFileError
 from labctl_data.run_file import Run, open_run
 
 EXPORT_ROWS = 65_536
@@ -49,9 +49,9 @@ def _line(path: Path) -> RunLine | None:
             str(run.attributes.get("start", "")),
             chip_of(run),
         )
+    except NotARunFileError:
+        return None
     except LabctlError as error:
-        if "not a labctl run file" in str(error):
-            return None
         return RunLine(path, "", str(error).removeprefix(f"{path}: "), 0, "", "")
 
 

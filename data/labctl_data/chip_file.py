@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.errors import ChipFileError, ModelError
+from labctl_data.errors import ChipFileError, ModelError, NotAChipFileError
 from labctl_data.model import DeviceModel, ParameterSpec, ParameterValue, model_from
 from labctl_data.run_file.attributes import read_attributes, write_attributes
 from labctl_data.untrusted import one_line, open_untrusted
@@ -158,12 +158,17 @@ def read_chip(path: str | os.PathLike[str]) -> ChipFile:
 
     Raises
     ------
+    NotAChipFileError
+        If it is an HDF5 file of another kind.
     ChipFileError
-        If it is missing, damaged, no chip file, of another schema version, holds what could do
+        If it is missing, damaged, of another schema version, holds what could do
         harm, or its model is not installed or not physical.
     """
     source = Path(path)
     with open_untrusted(source, error=ChipFileError) as file:
+        stranger = _is_another(file)
+        if stranger:
+            raise NotAChipFileError(f"{source}: {stranger}")
         complaint = _layout_complaint(file)
         if complaint:
             raise ChipFileError(f"{source}: {complaint}")
@@ -178,14 +183,19 @@ def read_chip(path: str | os.PathLike[str]) -> ChipFile:
     return ChipFile(source, fitted, cells, provenance)
 
 
-def _layout_complaint(file: h5py.File) -> str:
+def _is_another(file: h5py.File) -> str:
+    """Say that an HDF5 file is no chip file, and what it is; empty for a chip file."""
     try:
-        facts = read_attributes(file)
+        found = read_attributes(file).get("schema")
     except (OSError, RuntimeError, ValueError, TypeError):
         return "not a labctl chip file"
-    if facts.get("schema") != SCHEMA:
-        found = facts.get("schema")
-        return "not a labctl chip file" + (f", found '{found}'" if found else "")
+    if found == SCHEMA:
+        return ""
+    return "not a labctl chip file" + (f", found '{found}'" if found else "")
+
+
+def _layout_complaint(file: h5py.File) -> str:
+    facts = read_attributes(file)
     if facts.get("schema_version") != SCHEMA_VERSION:
         return (
             f"asked for chip schema version {SCHEMA_VERSION}, found {facts.get('schema_version')}"

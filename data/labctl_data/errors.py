@@ -5,8 +5,11 @@ LabctlError                     what labctl says when asked for what cannot be
 ├── ModelError                  a device model or a parameter that is not physical
 ├── FileError                   a file that cannot be read or written as asked
 │   ├── RunFileError            a run file
+│   │   └── NotARunFileError    a file that is something else
 │   ├── ChipFileError           a chip file
+│   │   └── NotAChipFileError   a file that is something else
 │   └── LedgerError             a pulse ledger
+├── MissingExtraError           a package of an extra that is not installed
 └── FitError                    data that cannot be fitted
 """
 
@@ -33,12 +36,24 @@ class RunFileError(FileError):
     """A run file is not one, is damaged, or already exists."""
 
 
+class NotARunFileError(RunFileError):
+    """An HDF5 file was meant to be a run file and is something else."""
+
+
 class ChipFileError(FileError):
     """A chip file is not one, is of another schema, or already exists."""
 
 
+class NotAChipFileError(ChipFileError):
+    """An HDF5 file was meant to be a chip file and is something else."""
+
+
 class LedgerError(FileError):
     """A pulse ledger cannot be written or read."""
+
+
+class MissingExtraError(LabctlError, ImportError):
+    """What was asked for needs a package that comes with an extra of labctl."""
 
 
 class FitError(LabctlError):

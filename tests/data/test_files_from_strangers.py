@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from labctl_data.errors import RunFileError
+from labctl_data.errors import NotARunFileError, RunFileError
 from labctl_data.run_file import Column, RunWriter, open_run, validate
 
 
@@ -61,7 +61,7 @@ def test_a_foreign_hdf5_file_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = [1, 2]
 
-    with pytest.raises(RunFileError, match="not a labctl run file"):
+    with pytest.raises(NotARunFileError, match="not a labctl run file"):
         open_run(tmp_path / "a.h5")
 
 

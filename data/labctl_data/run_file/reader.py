@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.errors import RunFileError
+from labctl_data.errors import MissingExtraError, NotARunFileError, RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS, Ledger
 from labctl_data.run_file import layout
 from labctl_data.run_file.attributes import read_attributes
@@ -194,14 +194,15 @@ class Run:
 
         Raises
         ------
-        RunFileError
+        MissingExtraError
             If xarray is not installed.
         """
         try:
             import xarray as xr
         except ImportError as error:
-            raise RunFileError(
-                "to_xarray asks for the package xarray: pip install xarray"
+            raise MissingExtraError(
+                "to_xarray needs the package xarray, which is not installed: "
+                "pip install 'labctl[analysis]'"
             ) from error
         about = {c.name: {"units": c.unit, "long_name": c.long_name} for c in self.columns}
         variables = {name: ("time", v, about[name]) for name, v in self.records().items()}
@@ -219,6 +220,8 @@ class Run:
     @contextmanager
     def _open(self) -> Iterator[h5py.File]:
         with open_untrusted(self.path, error=RunFileError) as file:
+            if not _is_run_file(file):
+                raise NotARunFileError(f"{self.path}: not a labctl run file")
             complaint = layout_complaint(file)
             if complaint:
                 raise RunFileError(f"{self.path}: {complaint}")
@@ -233,8 +236,10 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
     Raises
     ------
+    NotARunFileError
+        If it is an HDF5 file of another kind.
     RunFileError
-        If it is missing, damaged, cut short, not a run file, of another schema version, or holds
+        If it is missing, damaged, cut short, of another schema version, or holds
         what a stranger could use to do harm.
     """
     run = Run(Path(path))
@@ -243,12 +248,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def layout_complaint(file: h5py.File) -> str:
-    """Say what makes an HDF5 file no run file; empty when it is one."""
-    schema = file.attrs.get("schema")
-    if isinstance(schema, bytes):
-        schema = schema.decode("utf-8", "replace")
-    if schema != layout.SCHEMA:
-        return "not a labctl run file"
+    """Say what is wrong with a run file; empty when it is whole."""
     version = file.attrs.get("schema_version")
     if version != layout.SCHEMA_VERSION:
         return f"asked for schema version {layout.SCHEMA_VERSION}, found {version}"
@@ -257,6 +257,13 @@ def layout_complaint(file: h5py.File) -> str:
         return f"a run file without {sorted(missing)}"
     bad = [name for name, dataset in file["records"].items() if getattr(dataset, "ndim", 0) != 1]
     return f"columns {bad} are not one-dimensional" if bad else ""
+
+
+def _is_run_file(file: h5py.File) -> bool:
+    schema = file.attrs.get("schema")
+    if isinstance(schema, bytes):
+        schema = schema.decode("utf-8", "replace")
+    return bool(schema == layout.SCHEMA)
 
 
 def _names(file: h5py.File) -> set[str]:
