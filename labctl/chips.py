@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from labctl.errors import ReportError
+from labctl.bench_choice import BenchChoice
+from labctl.errors import FailedError, ReportError
 from labctl.measured import FloatArray, statistics
 from labctl_data.chip_file import ChipFile, FittedParameter, read_chip
-from labctl_data.errors import ChipFileError
+from labctl_data.errors import NotAChipFileError
 from labctl_data.model import StuckClass
 from labctl_data.run_file import open_run
 from labctl_data.statistics import TwoSampleTest, two_sample_test
+
+BENCH = "sim-board"
+"""Behind which a chip file is put to be compared."""
+SEED = 1
+CELLS = "0/:/:"
+"""What is written there: one PE."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,22 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class ParameterPair:
+    """One parameter of two device models."""
+
+    a: Parameter
+    """Of the first."""
+    b: Parameter
+    """Of the second."""
+
+    @property
+    def texts(self) -> list[str]:
+        """Name, both values with their uncertainties, and unit, for a person."""
+        (name, value_a, error_a, unit, *_), (_, value_b, error_b, *_) = self.a.texts, self.b.texts
+        return [name, value_a, error_a, value_b, error_b, unit]
+
+
+@dataclass(frozen=True)
 class ChipFacts:
     """What a chip file says."""
 
@@ -93,10 +117,13 @@ def describe(file: Path) -> ChipFacts:
 def compare(a: Path, b: Path) -> dict[str, TwoSampleTest]:
     """Compare two chips by their files.
 
+    A chip file is put behind a simulated bench and written to 32 levels; both sides with one seed,
+    so that a chip compared with itself is 0 away.
+
     Parameters
     ----------
     a, b : Path
-        Run files of one procedure, or chip files that keep cells.
+        Chip files, or run files: of one procedure, or of WriteVerify beside a chip file.
 
     Returns
     -------
@@ -121,16 +148,36 @@ def compare_samples(
     return {name: two_sample_test(a[name], b[name]) for name in a if name in b}
 
 
+def side_by_side(a: Path, b: Path) -> tuple[ParameterPair, ...]:
+    """Return the parameters of two chips; none where one of the files is a run file."""
+    try:
+        first, second = (describe(file).parameters for file in (a, b))
+    except NotAChipFileError:
+        return ()
+    others = {each.name: each for each in second}
+    return tuple(ParameterPair(each, others[each.name]) for each in first if each.name in others)
+
+
 def _samples(file: Path) -> dict[str, FloatArray]:
     try:
-        chip = read_chip(file)
-    except ChipFileError as error:
-        if "not a labctl chip file" not in str(error):
-            raise
+        read_chip(file)
+    except NotAChipFileError:
         return statistics(open_run(file))
-    tables = {} if chip.cells is None else dict(chip.cells.parameters)
-    samples = {name: np.asarray(table, np.float64).ravel() for name, table in tables.items()}
-    return {f"cells' {name}": sample for name, sample in samples.items()}
+    return _simulated(file)
+
+
+def _simulated(chip: Path) -> dict[str, FloatArray]:
+    """Return the statistics of a write-verify of one PE on a twin made from a chip file."""
+    from labctl.engine import run
+    from labctl_procedures import catalogue
+
+    with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
+        path = Path(folder) / "write-verify.h5"
+        with BenchChoice(BENCH, SEED, chip.resolve()).open() as station:
+            result = run(catalogue.make("WriteVerify", {"cells": CELLS}), station, path)
+        if result.status != "complete":
+            raise FailedError(f"{chip}: its write-verify ended as '{result.status}'")
+        return statistics(open_run(path))
 
 
 def _cells(chip: ChipFile) -> dict[str, Any]:

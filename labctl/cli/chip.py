@@ -49,13 +49,21 @@ def show(file: Path, as_json: bool) -> None:
 def compare(a: Path, b: Path, as_json: bool) -> None:
     """Compare the statistics of two chips: KS distance of each, with its p-value.
 
-    A and B are run files of the same procedure, or chip files with cells.
+    A and B are chip files, or run files of one procedure. A chip file is put behind a simulated
+    bench and one PE is written to 32 levels, with the same seed on both sides; its parameters
+    are shown beside the other's.
     """
     from labctl.chips import compare as compare_chips
+    from labctl.chips import side_by_side
 
     rows = compare_chips(a, b)
     listing = table("statistic", "KS distance", "p", "n", "m")
     for name, each in rows.items():
         sizes = (str(size) for size in each.sizes)
         listing.add_row(name, f"{each.distance:.4f}", f"{each.p_value:.3g}", *sizes)
-    say(as_json, {"a": a, "b": b, "ks": rows}, listing)
+    parameters = side_by_side(a, b)
+    beside = table("parameter", "A", "+-", "B", "+-", "unit")
+    for pair in parameters:
+        beside.add_row(*pair.texts)
+    facts = {"a": a, "b": b, "ks": rows, "parameters": list(parameters)}
+    say(as_json, facts, listing, *([beside] if parameters else []))

@@ -11,6 +11,8 @@ import pytest
 import labctl_instruments
 from labctl.cli.root import run_command_line
 from labctl.doctor import examine
+from labctl_data.chip_file import write_chip
+from labctl_data.model import preset
 from labctl_data.run_file import open_run
 
 
@@ -132,3 +134,25 @@ def test_a_chip_file_shows_what_was_identified_and_what_was_not(capsys, tmp_path
     assert verdicts["reset_step"] is True
     assert verdicts["reset_slope"] is False
     assert run_command_line(["fit", str(run), "-o", str(chip)]) == 2
+
+
+def test_a_chip_file_is_no_distance_from_itself_and_some_from_a_quieter_chip(capsys, tmp_path):
+    yao, quiet = tmp_path / "yao.h5", tmp_path / "quiet.h5"
+    write_chip(yao, preset("yao"))
+    write_chip(quiet, preset("yao-quiet"))
+
+    _, same = _facts(capsys, "chip", "compare", str(yao), str(yao))
+    code, other = _facts(capsys, "chip", "compare", str(yao), str(quiet))
+
+    assert code == 0
+    assert {name: each["distance"] for name, each in same["ks"].items()} == {
+        "pulses_to_target": 0.0,
+        "drift": 0.0,
+    }
+    # Steps are the same in both presets, relaxation is .19 against .03 uS a root decade.
+    assert other["ks"]["drift"]["distance"] > 0.2
+    assert other["ks"]["drift"]["p_value"] < 1e-6
+    pairs = {
+        each["a"]["name"]: (each["a"]["value"], each["b"]["value"]) for each in other["parameters"]
+    }
+    assert pairs["relaxation_sigma"][0] > pairs["relaxation_sigma"][1]
