@@ -19,7 +19,7 @@ from labctl_data.run_file import Run, open_run
 log = logging.getLogger(__name__)
 
 
-def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
+def fit_to_file(files: Sequence[Path], path: Path, *, prior: str = "yao") -> FitResult:
     """Fit a device model to run files and write it as a chip file.
 
     Cells that the chip files behind the runs know to be stuck stay so: a run gives them no pulse,
@@ -31,6 +31,8 @@ def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
         Run files of one chip.
     path : Path
         The chip file; must not exist.
+    prior : str
+        Name of the device preset whose values stand for what the runs do not tell.
 
     Raises
     ------
@@ -38,10 +40,11 @@ def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
         If a file cannot be read or the data cannot be fitted.
     """
     runs = [open_run(file) for file in files]
-    result = fit(runs)
+    result = fit(runs, prior=prior)
     provenance = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": [file.name for file in files],
+        "preset": prior,
         "packages": packages(),
     }
     fitted = FittedModel(result.model, result.parameters, result.quality)
@@ -54,7 +57,8 @@ def fit_to_file(files: Sequence[Path], path: Path) -> FitResult:
 def _known_stuck(runs: Sequence[Run], shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     """Return the stuck cells of the chip files behind the runs, shape (pe, row, col)."""
     known = np.zeros(shape, np.int8)
-    files = {str(run.attributes.get("chip_file") or "") for run in runs}
+    named = ("chip_file", "stuck_file")
+    files = {str(run.attributes.get(key) or "") for run in runs for key in named}
     for file in sorted(files - {""}):
         try:
             cells = read_chip(Path(file)).cells

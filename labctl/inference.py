@@ -140,6 +140,7 @@ def _on_the_array(
     facts: dict[str, Any] = {
         "cells": len(written.cells),
         "cells_failed": int(written.failed.sum()),
+        "cells_known_stuck": written.known_stuck,
         "programming_error": written.error,
         "programming_pulses": written.pulses,
     }

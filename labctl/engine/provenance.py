@@ -41,6 +41,7 @@ def station_attributes(station: Station, operator: str | None) -> dict[str, Any]
         "chip": bench.identity.chip,
         "geometry": list(bench.geometry.shape),
         "chip_file": None if bench.chip_file is None else str(bench.chip_file),
+        "stuck_file": None if bench.stuck_file is None else str(bench.stuck_file),
         "seed": bench.seed,
         "operator": operator or _user(),
         "packages": packages(),

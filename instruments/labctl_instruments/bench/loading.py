@@ -14,6 +14,9 @@ from pydantic_core import ErrorDetails
 from labctl_instruments.bench.schema import BenchFile, contradictions
 from labctl_instruments.errors import BenchError
 
+_NO_PATHS = (("state", "formed"), ("state", "fresh"))
+"""Values of keys that name a file otherwise."""
+
 
 def shipped_benches() -> tuple[str, ...]:
     """Return the names of the benches that come with labctl."""
@@ -83,17 +86,16 @@ def _shipped_folder() -> Path:
 
 
 def _rooted(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the document with the paths of [virtual] counted from the bench file's folder."""
-    virtual = document.get("virtual")
-    if not isinstance(virtual, dict):
-        return document
-    rooted = dict(virtual)
-    if isinstance(virtual.get("file"), str):
-        rooted["file"] = folder / virtual["file"]
-    state = virtual.get("state")
-    if isinstance(state, str) and state not in ("formed", "fresh"):
-        rooted["state"] = str(folder / state)
-    return document | {"virtual": rooted}
+    """Return the document with its paths counted from the bench file's folder."""
+    rooted = dict(document)
+    for table, key in (("identity", "chip_file"), ("virtual", "file"), ("virtual", "state")):
+        said = rooted.get(table)
+        if not isinstance(said, dict):
+            continue
+        value = said.get(key)
+        if isinstance(value, str) and (key, value) not in _NO_PATHS:
+            rooted[table] = said | {key: str(folder / value)}
+    return rooted
 
 
 def _tell(details: ErrorDetails) -> tuple[str, str]:

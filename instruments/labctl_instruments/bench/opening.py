@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyvisa.highlevel import open_visa_library
 
-from labctl_data.cells import Geometry
 from labctl_instruments.bench.holding import BenchHold
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
@@ -92,6 +91,7 @@ def open_bench(
         envelope=file.envelope.envelope(),
         seed=access.seed,
         chip_file=access.chip_file,
+        stuck_file=file.identity.chip_file,
     )
     try:
         station = _STATIONS[file.kind](file, info, access)
@@ -126,7 +126,8 @@ def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None 
         return Access(library=os.environ.get("PYVISA_LIBRARY") or _platform_library())
     from labctl_instruments.virtual.opening import open_rack
 
-    chip_file = file.virtual.file if chip is None else Path(chip)
+    chosen = file.virtual.file if chip is None else Path(chip)
+    chip_file = None if chosen is None else chosen.absolute()  # runs remember it
     rack = open_rack(file, seed=seed, chip=chip_file)
     return Access(
         library=f"{rack.token}@labctl",
@@ -194,15 +195,23 @@ def _put_on_chuck(station: BoardStation | SmuStation, file: BenchFile, access: A
         station.put_on(ThermalChuck(adapter_of(table, access), name))
 
 
-def _known_stuck(chip_file: Path | None, geometry: Geometry) -> Int8Array:
-    if chip_file is None:
-        return np.zeros(geometry.shape, dtype=np.int8)
+def _known_stuck(info: BenchInfo) -> Int8Array:
+    """Return the cells that the bench's chip files call stuck, shape (pe, row, col)."""
     from labctl_data.chip_file import read_chip
 
-    cells = read_chip(chip_file).cells
-    if cells is None:
-        return np.zeros(geometry.shape, dtype=np.int8)
-    return np.asarray(cells.stuck, dtype=np.int8).reshape(geometry.shape)
+    known = np.zeros(info.geometry.shape, dtype=np.int8)
+    for file in (info.stuck_file, info.chip_file):
+        cells = None if file is None else read_chip(file).cells
+        if cells is None:
+            continue
+        if cells.stuck.shape != known.shape:
+            raise BenchError(
+                info.path,
+                "geometry",
+                f"{known.shape} (pe, row, col), but the stuck map of {file} is {cells.stuck.shape}",
+            )
+        known = np.where(cells.stuck != 0, cells.stuck, known)
+    return known
 
 
 def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardStation:
@@ -214,7 +223,7 @@ def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardSta
         ArrayTestBoard(adapter_of(table, access), name),
         info,
         _bench_time(file, access),
-        known_stuck=_known_stuck(info.chip_file, info.geometry),
+        known_stuck=_known_stuck(info),
         sweep_dwell=file.measurement.sweep_dwell,
         on_close=access.on_close,
     )
@@ -263,7 +272,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
         instruments,
         info,
         _bench_time(file, access),
-        known_stuck=_known_stuck(info.chip_file, info.geometry),
+        known_stuck=_known_stuck(info),
         settings=SmuSettings(file.measurement.read_gate, file.measurement.nplc),
         on_close=access.on_close,
     )

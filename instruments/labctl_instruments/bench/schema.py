@@ -102,6 +102,9 @@ class IdentityTable(Table):
     """Serial number or nickname of the chip."""
     pads: dict[str, int] = {}
     """Pad number of each line that is bonded, by the line's name; for people, not for programs."""
+    chip_file: Path | None = Field(default=None, strict=False)
+    """A chip file of this chip, whose stuck cells get no pulse; relative to the bench file's
+    folder. It makes no simulated chip: that is what `file` of [virtual] is for."""
 
     def identity(self) -> ChipIdentity:
         """Return the identity without its pads."""

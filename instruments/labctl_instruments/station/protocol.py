@@ -60,7 +60,9 @@ class BenchInfo:
     seed: int | None = None
     """Seed of a simulated chip; None on a real bench."""
     chip_file: Path | None = None
-    """Chip file behind the bench; None without one."""
+    """Chip file behind a simulated chip; None without one."""
+    stuck_file: Path | None = None
+    """Chip file that the bench file names for the stuck cells of the chip; None without one."""
 
 
 @dataclass(frozen=True, eq=False)
