@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from labctl.chip_fitting import fit_to_file
 from labctl.engine import run
@@ -41,3 +42,16 @@ def test_a_chip_file_that_is_gone_is_said_and_does_not_keep_from_fitting(
 
     assert "chip.h5" in caplog.text
     assert "not carried on" in caplog.text
+
+
+@pytest.mark.parametrize("prior", ["yao", "yao-quiet"])
+def test_what_the_runs_do_not_tell_is_that_of_the_preset_asked_for(
+    prior: str, tmp_path: Path
+) -> None:
+    fit_to_file([written(tmp_path)], tmp_path / "next.h5", prior=prior)
+
+    untold = [p for p in read_chip(tmp_path / "next.h5").parameters if not p.identifiable]
+    assert untold
+    assert {p.source.split(",")[0] for p in untold if "scaled" not in p.source} == {
+        f"preset {prior}"
+    }
