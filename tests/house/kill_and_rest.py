@@ -193,9 +193,8 @@ def main(kills: int, seed: int, bench: str) -> int:
             fine = rest.seen and not rest.pulses_after and ending.seconds <= 1.0
             bad += not (fine and ending.status == "interrupted")
             seconds.append(ending.seconds)
-            say(
-                f"kill {number} (on: {ending.was_on}): at rest after {ending.seconds:.3f} s; {'well' if fine else rest}"
-            )
+            told = "well" if fine else f"{rest}"
+            say(f"kill {number}: on {ending.was_on}, at rest after {ending.seconds:.3f} s; {told}")
     median, worst = np.median(seconds), max(seconds)
     say(f"{bench}: {kills} kills, {bad} not as they should be")
     say(f"outputs off and crosspoints open: median {median:.3f} s, worst {worst:.3f} s")

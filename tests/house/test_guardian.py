@@ -1,0 +1,186 @@
+"""The guardian: runs on a served bench that are killed or stopped, and its own death."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from labctl.guardian.orders import STALL_SECONDS, record_path
+from labctl_data.run_file import open_run
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="finds the guardian's process by /proc"
+)
+SCRIPT = Path(__file__).parent / "kill_and_rest.py"
+PROMPTLY = 1.0
+"""Seconds from SIGKILL to outputs off and crosspoints open, at most."""
+
+
+@pytest.fixture(scope="module")
+def house() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("kill_and_rest", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    script = sys.modules["kill_and_rest"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+@contextmanager
+def measuring(
+    house: ModuleType, folder: Path, bench: str, *, clients: int = 8, cells: str = ""
+) -> Iterator[tuple[subprocess.Popen[bytes], Path, Path]]:
+    """Yield a run that has begun to pulse, its file, and the bench's log."""
+    with house.witnessed(bench, folder, clients=clients) as (served, log):
+        path = folder / "run.h5"
+        process = house.begin(served, path, cells or house.CELLS[bench])
+        try:
+            house.await_first_pulse(process, log)
+            yield process, path, log
+        finally:
+            process.kill()
+            process.wait()
+
+
+def guardian_of(process: subprocess.Popen[bytes]) -> int | None:
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    for number in (word for one in children for word in one.read_text().split()):
+        if b"labctl.guardian.process" in Path(f"/proc/{number}/cmdline").read_bytes():
+            return int(number)
+    return None
+
+
+@pytest.mark.parametrize("bench", ["sim-board", "sim-smu"])
+def test_outputs_are_off_and_crosspoints_open_within_a_second_of_a_kill(
+    house: ModuleType, tmp_path: Path, bench: str
+) -> None:
+    with measuring(house, tmp_path, bench) as (process, path, log):
+        time.sleep(0.2)  # the run is in the middle of its messages
+        ending = house.end_with(process, signal.SIGKILL, path, log)
+
+    assert ending.was_on
+    assert ending.seconds <= PROMPTLY
+    assert ending.rest.off <= ending.rest.opened
+    assert ending.rest.seen
+    assert ending.rest.pulses_after == 0
+    assert ending.status == "interrupted"
+
+
+def test_instruments_that_take_one_connection_are_taken_over(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    with measuring(house, tmp_path, "sim-smu", clients=1) as (process, path, log):
+        ending = house.end_with(process, signal.SIGKILL, path, log)
+
+    assert ending.was_on
+    assert ending.seconds <= PROMPTLY
+    assert ending.rest.seen
+
+
+def test_a_run_that_is_stopped_is_ended_after_the_deadline_and_its_bench_at_rest(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    with measuring(house, tmp_path, "sim-board", clients=1) as (process, path, log):
+        ending = house.end_with(process, signal.SIGSTOP, path, log, patience=STALL_SECONDS + 8)
+
+    assert ending.was_on
+    assert STALL_SECONDS - 1 <= ending.seconds <= STALL_SECONDS + 4
+    assert process.returncode == -signal.SIGKILL
+    assert ending.rest.seen
+    assert ending.rest.pulses_after == 0
+    assert ending.status == "interrupted"
+
+
+def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    with measuring(house, tmp_path, "sim-smu") as (process, path, log):
+        first = guardian_of(process)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while guardian_of(process) in (None, first) and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(1.5)  # a process takes this long to import what it needs
+        ending = house.end_with(process, signal.SIGKILL, path, log)
+
+    assert ending.was_on
+    assert ending.seconds <= PROMPTLY
+    assert ending.rest.seen
+
+
+def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    with measuring(house, tmp_path, "sim-smu") as (process, path, log):
+        first = guardian_of(process)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while guardian_of(process) in (None, first) and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(2.0)
+        process.terminate()
+        process.wait(20)
+        rest = house.rest_of(house.read_log(log))
+
+    told = [event.text for event in open_run(path).events if event.kind == "guardian"]
+    assert len(told) == 1
+    assert "replaced" in told[0]
+    assert open_run(path).status == "aborted"
+    assert rest.pulses_after == 0
+    assert not record_path(path).exists()
+
+
+def test_what_the_guardian_did_is_an_event_of_the_resumed_run(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    with measuring(house, tmp_path, "sim-board", cells="0/0:2/:") as (process, path, log):
+        house.end_with(process, signal.SIGKILL, path, log)
+        again = subprocess.run(
+            [sys.executable, "-m", "labctl", "run", "--resume", str(path), "--json"],
+            capture_output=True,
+            text=True,
+            env=house.environment(),
+            check=False,
+        )
+
+    assert json.loads(again.stdout)["status"] == "complete"
+    told = [event.text for event in open_run(path).events if event.kind == "guardian"]
+    assert "the run's process died; at rest after" in told[0]
+    assert not record_path(path).exists()
+
+
+def test_a_second_run_on_a_bench_is_refused_and_the_first_is_not_disturbed(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    bench, output = str(tmp_path / "served.toml"), str(tmp_path / "second.h5")
+
+    with measuring(house, tmp_path, "sim-smu") as (process, _, log):
+        second = subprocess.run(
+            [sys.executable, "-m", "labctl", "run", "ReadDisturb", "--bench", bench, "-o", output],
+            capture_output=True,
+            text=True,
+            env=house.environment(),
+            check=False,
+        )
+        alive = process.poll() is None
+        is_on = house.is_on(house.read_log(log))
+
+    assert second.returncode == 2
+    assert "served.toml: the bench is in use" in second.stderr
+    assert f"held by process {process.pid}" in second.stderr
+    assert not (tmp_path / "second.h5").exists()
+    assert alive
+    assert is_on
