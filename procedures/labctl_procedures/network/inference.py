@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,41 @@ Bytes = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int64]
 
 
+FIRST = 2
+"""Batches that go side by side, and with which the kernels are compiled."""
+
+
+class Rate:
+    """Count images, and how fast they come once everything is compiled.
+
+    A call of its own to warm up would draw on the chip's noise, and thereby change the answers.
+
+    Parameters
+    ----------
+    advance : callable
+        Told how many more images are through.
+    clock : callable
+        Returns the time, in s.
+    """
+
+    def __init__(self, advance: Callable[[int], None], clock: Callable[[], float]) -> None:
+        self._advance = advance
+        self._clock = clock
+        self._batches = [(clock(), 0)]
+
+    def __call__(self, n: int) -> None:
+        """Count `n` more images."""
+        self._batches.append((self._clock(), n))
+        self._advance(n)
+
+    @property
+    def images_per_second(self) -> float:
+        """Images over time, without the first batches where there are more."""
+        skipped = FIRST if len(self._batches) > FIRST + 1 else 0
+        began, ended = self._batches[skipped][0], self._batches[-1][0]
+        return sum(n for _, n in self._batches[skipped + 1 :]) / (ended - began)
+
+
 @dataclass(frozen=True, eq=False)
 class InferenceResult:
     """What a network on the array said about n images."""
@@ -30,7 +66,8 @@ class InferenceResult:
     accuracy: float
     """Share of images classified rightly, 0-1."""
     images_per_second: float
-    """Images over wall time, all stages of this call included."""
+    """Images over wall time, all stages included, from when the first `FIRST` batches are through:
+    those wait for kernels to be compiled. Over the whole call where there are no more batches."""
     saturated: int
     """ADC conversions that met the top of their range."""
     clipped: int
@@ -75,9 +112,8 @@ def infer(
     sink = progress or Silent()
     sink.start(f"{plan.network.name}: images", len(images))
     saturated = station.saturated
-    begun = time.perf_counter()
-    sums = run(plan, images, station_mac(station, plan), advance=sink.advance)
-    seconds = time.perf_counter() - begun
+    rate = Rate(sink.advance, time.perf_counter)
+    sums = run(plan, images, station_mac(station, plan), advance=rate)
     sink.finish()
     predictions = sums.values.argmax(axis=1)
     confusion = np.zeros((plan.network.classes, plan.network.classes), np.int64)
@@ -86,7 +122,7 @@ def infer(
         predictions,
         sums.values,
         float(np.mean(predictions == labels)),
-        len(images) / seconds,
+        rate.images_per_second,
         station.saturated - saturated,
         sums.clipped,
         confusion,

@@ -11,6 +11,7 @@ import pytest
 from labctl_data.cells import Geometry
 from labctl_instruments.station import Station
 from labctl_procedures.network import ImageSet, NetworkError, infer
+from labctl_procedures.network.inference import Rate
 from labctl_procedures.network.layers import accuracy_software
 from labctl_procedures.network.mapping import exact_mac
 from labctl_procedures.network.plan import LayerPlan, NetworkPlan
@@ -139,6 +140,26 @@ def test_the_same_seed_answers_the_same_scores(
     )
 
     assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        # The first two batches wait 20 s for the compiler; then 100 images come in 2 s.
+        ([0, 19, 20, 21, 22], 50.0),
+        # Two batches and no more: all of their time counts.
+        ([0, 19, 20], 5.0),
+    ],
+)
+def test_the_rate_leaves_out_the_batches_that_wait_for_the_compiler(times, expected) -> None:
+    clock, told = iter(times), []
+    rate = Rate(told.append, lambda: next(clock))
+
+    for _ in times[1:]:
+        rate(50)
+
+    assert rate.images_per_second == expected
+    assert sum(told) == 50 * (len(times) - 1)
 
 
 def test_a_narrow_converter_saturates_and_says_how_often(
