@@ -89,7 +89,7 @@ class Cells:
         CellsError
             If a term cannot be read, lies outside the chip or names a cell twice.
         """
-        if text.strip().endswith(".npy"):
+        if text.strip().endswith((".npy", ".npz")):
             return cls._from_mask(Path(text.strip()), geometry)
         blocks = [_parse_term(term.strip(), geometry) for term in text.split(",")]
         cells = cls.of(np.concatenate(blocks))
@@ -99,10 +99,15 @@ class Cells:
 
     @classmethod
     def _from_mask(cls, path: Path, geometry: Geometry) -> Cells:
+        if not path.is_file():
+            raise CellsError(f"cells '{path}': no such mask file")
         try:
             mask = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise CellsError(f"cells '{path}': not a readable .npy mask ({error})") from error
+        if not isinstance(mask, np.ndarray):
+            mask.close()
+            raise CellsError(f"cells '{path}': asked for one array (.npy), found an archive (.npz)")
         if mask.dtype != np.bool_ or mask.shape != geometry.shape:
             raise CellsError(
                 f"cells '{path}': asked for a bool mask of shape {geometry.shape}, "

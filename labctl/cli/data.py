@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from labctl.cli.options import existing_file
 from labctl.cli.output import facts_table, headed, json_option, say, table
 from labctl.configuration import load_configuration, refuse_existing
 from labctl.errors import FailedError
+
+if TYPE_CHECKING:
+    from labctl_data.run_file import ValidationReport
 
 
 @click.group("data")
@@ -49,15 +53,23 @@ def show(file: Path, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=existing_file)
 @json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check run FILES, each in a process of its own: whole, bounded, nothing hidden in them."""
+    """Check run and chip FILES, each in its own process: whole, bounded, nothing hidden."""
     from labctl_data.run_file import validate as validate_file
 
-    problems = {str(file): list(validate_file(file).problems) for file in files}
-    bad = {file: found for file, found in problems.items() if found}
-    lines = [f"{file}: {'; '.join(found) or 'ok'}" for file, found in problems.items()]
-    say(as_json, {"ok": not bad, "files": problems}, *lines)
+    reports = {str(file): validate_file(file) for file in files}
+    bad = [file for file, report in reports.items() if report.problems]
+    facts = {
+        "ok": not bad,
+        "files": {file: list(report.problems) for file, report in reports.items()},
+        "kinds": {file: report.kind for file, report in reports.items()},
+    }
+    say(as_json, facts, *(f"{file}: {_verdict(report)}" for file, report in reports.items()))
     if bad:
         raise FailedError(f"{len(bad)} of {len(files)} files are not valid", said=True)
+
+
+def _verdict(report: ValidationReport) -> str:
+    return "; ".join(report.problems) or f"ok, a {report.kind} file"
 
 
 @command.command("recover")

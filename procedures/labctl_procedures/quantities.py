@@ -28,6 +28,7 @@ DURATIONS = {"min": 60.0, "h": 3600.0, "d": 86400.0}
 """Units of time beyond the second, in s."""
 
 _QUANTITY = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)")
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf)", re.IGNORECASE)
 _WRITTEN = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p", -15: "f"}
 
 
@@ -53,6 +54,8 @@ def parse_quantity(text: str, unit: str) -> float:
         If the text is no number, or is in another unit.
     """
     match = _QUANTITY.fullmatch(text.strip())
+    if match is None and _NOT_FINITE.match(text.strip()):
+        raise QuantityError(f"'{text}' is not a finite number")
     if match is None:
         raise QuantityError(f"'{text}' is not a {'quantity in ' + unit if unit else 'number'}")
     number, suffix = match.groups()

@@ -1,4 +1,4 @@
-"""Look through a run file in a process of its own: what crashes there harms nobody."""
+"""Look through a run or chip file in a process of its own: what crashes there harms nobody."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labctl_data.errors import RunFileError
+from labctl_data.errors import ChipFileError, NotAChipFileError, NotARunFileError, RunFileError
 from labctl_data.run_file.layout import TIME, RunStatus
 from labctl_data.run_file.reader import Run, open_run
 
@@ -27,17 +27,19 @@ class ValidationReport:
     path: str
     """The file."""
     ok: bool
-    """Whether it is a run file without a fault."""
+    """Whether it is a run file or a chip file without a fault."""
     status: str
     """Its status; empty when it could not be read."""
     rows: int
     """Rows it holds."""
     problems: tuple[str, ...]
     """What is wrong, a line each."""
+    kind: str = ""
+    """What kind of file it is: `run` or `chip`; empty when it could not be read."""
 
 
 def validate(path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> ValidationReport:
-    """Read every value of a run file in a child process with bounded memory and time.
+    """Read every value of a run file or chip file in a child process with bounded memory and time.
 
     Parameters
     ----------
@@ -67,15 +69,30 @@ def validate(path: str | os.PathLike[str], *, timeout: float = TIMEOUT) -> Valid
 
 
 def inspect(path: Path) -> ValidationReport:
-    """Read every value of a run file in this process; `validate` is the safe way to call it."""
+    """Read a run or chip file whole in this process; `validate` is the safe way to call it."""
     try:
         run = open_run(path)
         problems = tuple(_problems(run))
-        return ValidationReport(str(path), not problems, run.status, run.rows, problems)
+        return ValidationReport(str(path), not problems, run.status, run.rows, problems, "run")
+    except NotARunFileError as error:
+        return _chip(path, str(error))
     except RunFileError as error:
         return _unreadable(path, str(error))
     except MemoryError:
         return _unreadable(path, f"{path}: reading it takes more than {MEMORY} bytes of memory")
+
+
+def _chip(path: Path, stranger: str) -> ValidationReport:
+    """Read a chip file; a file that is none of labctl's is what `stranger` says."""
+    from labctl_data.chip_file import read_chip  # it stands on this package
+
+    try:
+        read_chip(path)
+    except NotAChipFileError:
+        return _unreadable(path, f"{stranger}, nor a chip file")
+    except ChipFileError as error:
+        return _unreadable(path, str(error))
+    return ValidationReport(str(path), ok=True, status="", rows=0, problems=(), kind="chip")
 
 
 def _unreadable(path: str | os.PathLike[str], problem: str) -> ValidationReport:

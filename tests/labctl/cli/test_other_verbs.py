@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -156,3 +157,39 @@ def test_a_chip_file_is_no_distance_from_itself_and_some_from_a_quieter_chip(cap
         each["a"]["name"]: (each["a"]["value"], each["b"]["value"]) for each in other["parameters"]
     }
     assert pairs["relaxation_sigma"][0] > pairs["relaxation_sigma"][1]
+
+
+def test_validate_looks_through_a_chip_file_too_and_refuses_what_is_neither(capsys, tmp_path):
+    chip, cut, other = (tmp_path / name for name in ("chip.h5", "cut.h5", "other.h5"))
+    write_chip(chip, preset("yao"))
+    cut.write_bytes(chip.read_bytes()[:3000])
+    with h5py.File(other, "w") as file:
+        file["x"] = [1, 2]
+
+    good, facts = _facts(capsys, "data", "validate", str(chip))
+    bad, found = _facts(capsys, "data", "validate", str(cut), str(other))
+
+    assert (good, bad) == (0, 1)
+    assert facts["kinds"] == {str(chip): "chip"}
+    assert found["files"][str(cut)]
+    assert found["files"][str(other)] == [f"{other}: not a labctl run file, nor a chip file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("mask.npy", "no such mask file"), ("mask.npz", "no such mask file")]
+)
+def test_a_mask_file_that_is_not_there_is_said_to_be_missing(capsys, tmp_path, name, told):
+    mask = tmp_path / name
+
+    code = run_command_line(["run", "WriteVerify", "-p", f"cells={mask}", "--dry-run"])
+
+    assert code == 2
+    assert f"'{mask}': {told}" in capsys.readouterr().err
+
+
+def test_an_archive_of_arrays_is_no_mask(capsys, tmp_path):
+    mask = tmp_path / "mask.npz"
+    np.savez(mask, mask=np.ones((8, 128, 16), bool))
+
+    assert run_command_line(["run", "WriteVerify", "-p", f"cells={mask}", "--dry-run"]) == 2
+    assert "found an archive" in capsys.readouterr().err
