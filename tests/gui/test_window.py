@@ -99,6 +99,24 @@ def test_read_pe_fills_the_heat_map_with_what_the_bench_read(read_window):
     assert read_window.array.image.shape == (16, 8)
 
 
+def test_formed_cells_differ_in_colour_although_they_lie_above_the_window(read_window):
+    low, high = read_window.array.scale
+
+    inside = (read_window.array.image > low) & (read_window.array.image < high)
+    assert np.mean(inside) > 0.9
+    assert np.median(read_window.array.image) > 20e-6
+    assert high - low < 8e-6
+
+
+def test_the_fixed_scale_says_how_many_cells_lie_above_it(read_window):
+    read_window.array.scale_box.setCurrentText("2 to 20 µS")
+
+    above = int(np.sum(read_window.array.image > 20e-6))
+    assert read_window.array.scale == (2e-6, 20e-6)
+    assert above > 0
+    assert f"{above} above 20.000 µS" in read_window.array.read_out.text()
+
+
 def test_clicking_a_cell_tells_its_conductance_and_history(read_window, qtbot):
     chosen = []
     read_window.array.cell_chosen.connect(lambda *cell: chosen.append(cell))

@@ -22,10 +22,13 @@ from PyQt6.QtWidgets import (
 from labctl_gui import theme
 from labctl_gui.panels.words import conductance_text, faint
 from labctl_gui.state.chip_map import ChipMap
-from labctl_gui.state.pictures import WINDOW
+from labctl_gui.state.pictures import WINDOW, range_of
 
 COLOUR_MAPS = ("viridis", "cividis", "inferno")
 """Maps that stay ordered for every kind of colour vision, and in grey."""
+
+SCALES = ("as read", "2 to 20 µS")
+"""What the colours span: what the PE that is shown holds, or always the window."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,6 +70,12 @@ class ArrayPanel(QWidget):
         """What the heat map shows, as (row, column), in S."""
         return self._values
 
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Conductances at the ends of the colours, in S."""
+        low, high = self._bar.levels()
+        return float(low), float(high)
+
     def show_map(self, chip_map: ChipMap | None) -> None:
         """Show `chip_map`, if there is anything new in it."""
         if chip_map is None:
@@ -81,7 +90,7 @@ class ArrayPanel(QWidget):
         across = self._values.T if self._rows_across else self._values
         self._image.setImage(across, autoLevels=False)
         self._shown = shown
-        self._say(self._chosen)
+        self._rescale()
 
     def choose(self, pe: int, row: int, column: int) -> None:
         """Choose a cell, as a click does."""
@@ -129,12 +138,16 @@ class ArrayPanel(QWidget):
         self.map_box.addItems(COLOUR_MAPS)
         self.map_box.setToolTip("Colours; all three read well with any colour vision")
         self.map_box.currentTextChanged.connect(self._colour)
+        self.scale_box = QComboBox()
+        self.scale_box.addItems(SCALES)
+        self.scale_box.setToolTip("Span of the colours; a fixed one lets two pictures be compared")
+        self.scale_box.currentTextChanged.connect(self._rescale)
         self.source = faint("")
         self._controls = QHBoxLayout()
         for part in (QLabel("PE"), self.pe_box, self.read_button, self.source):
             self._controls.addWidget(part)
         self._controls.addStretch(1)
-        for part in (QLabel("Colours"), self.map_box):
+        for part in (QLabel("Scale"), self.scale_box, QLabel("Colours"), self.map_box):
             self._controls.addWidget(part)
         self.read_out = QLabel("No bench yet")
         self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -217,6 +230,11 @@ class ArrayPanel(QWidget):
     def _colour(self, name: str) -> None:
         self._bar.setColorMap(pg.colormap.get(name))
 
+    def _rescale(self) -> None:
+        fixed = self.scale_box.currentText() == SCALES[1]
+        self._bar.setLevels(WINDOW if fixed else range_of(self._values))
+        self._say(self._chosen)
+
     def _to_plot(self, row: int, column: int) -> tuple[int, int]:
         return (row, column) if self._rows_across else (column, row)
 
@@ -251,12 +269,22 @@ class ArrayPanel(QWidget):
     def _say(self, cell: tuple[int, int, int] | None) -> None:
         if cell is None or not self._values.size:
             known = int(np.isfinite(self._values).sum())
-            self.read_out.setText(f"{known} of {self._values.size} cells of this PE are known")
+            text = f"{known} of {self._values.size} cells of this PE are known"
+            self.read_out.setText(f"{text}{self._beyond()}")
             return
         value = self._values[cell[1], cell[2]]
         self.read_out.setText(
             f"PE {cell[0]}  ·  row {cell[1]}  ·  column {cell[2]}  ·  {conductance_text(value)}"
         )
+
+    def _beyond(self) -> str:
+        """Say how many cells lie beyond the colours, and have the colour of an end."""
+        low, high = self.scale
+        counts = {
+            f"above {conductance_text(high)}": int(np.sum(self._values > high)),
+            f"below {conductance_text(low)}": int(np.sum(self._values < low)),
+        }
+        return "".join(f"  ·  {count} {where}" for where, count in counts.items() if count)
 
     def _step(self, x: int, y: int) -> None:
         if self._map is None:

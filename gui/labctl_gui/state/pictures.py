@@ -257,6 +257,23 @@ _DRAWINGS = {
 }
 
 
+def range_of(conductances: FloatArray) -> tuple[float, float]:
+    """Return between which conductances all but the outermost hundredths lie, in S.
+
+    Parameters
+    ----------
+    conductances : ndarray
+        Any shape, in S; NaN are cells that were not read. Of none, `WINDOW` is returned; a range
+        narrower than a tenth of its middle is widened to that, so that noise looks like noise.
+    """
+    known = conductances[np.isfinite(conductances)]
+    if not len(known):
+        return WINDOW
+    low, high = (float(end) for end in np.quantile(known, (0.01, 0.99)))
+    missing = max(0.05 * (low + high) - (high - low), 1e-9 - (high - low), 0.0)
+    return low - missing / 2, high + missing / 2
+
+
 def tone_of(conductance: float) -> float | None:
     """Return the place of a conductance, in S, in the window: 0 at its foot, 1 at its top."""
     if not np.isfinite(conductance):
