@@ -146,7 +146,7 @@ def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(
 def test_what_the_guardian_did_is_an_event_of_the_resumed_run(
     house: ModuleType, tmp_path: Path
 ) -> None:
-    with measuring(house, tmp_path, "sim-board", cells="0/0:2/:") as (process, path, log):
+    with measuring(house, tmp_path, "sim-board", cells="0/0/0:4") as (process, path, log):
         house.end_with(process, signal.SIGKILL, path, log)
         again = subprocess.run(
             [sys.executable, "-m", "labctl", "run", "--resume", str(path), "--json"],
