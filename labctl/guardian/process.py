@@ -31,6 +31,7 @@ from labctl_instruments.errors import BenchBusyError
 _POLL = 0.05
 _SETTLE = 0.1
 _PATIENCE = 10.0
+_PATIENCE_LATER = 1.0
 _HOLD_PATIENCE = 30.0
 _PAUSE = 2.0
 _GIVE_UP = 600.0
@@ -85,18 +86,22 @@ class Guardian:
         if cause is Cause.STALLED:
             self._end_run()
         until = time.monotonic() + _GIVE_UP
+        patience = _PATIENCE
         try:
-            with self._hold():
-                report = self._rest(cause)
-                time.sleep(_SETTLE)  # for what the dead process had sent and nobody had read yet
-                report = rest_instruments(self._file, patience=_PATIENCE)
-                while not report.ok and time.monotonic() < until:
-                    time.sleep(_PAUSE)
-                    report = rest_instruments(self._file, patience=_PATIENCE)
-                self._write_down("seen again", report)
+            while not self._act_once(cause, patience) and time.monotonic() < until:
+                patience = _PATIENCE_LATER
+                time.sleep(_PAUSE)  # the bench is nobody's: who comes now puts it to rest himself
         except BenchBusyError as busy:
             # Whoever opened it since has put its outputs off first of all.
             self._note({"cause": cause.value, "left": str(busy)})
+
+    def _act_once(self, cause: Cause, patience: float) -> bool:
+        with self._hold():
+            self._write_down(cause.value, rest_instruments(self._file, patience=patience))
+            time.sleep(_SETTLE)  # for what the dead process had sent and nobody had read yet
+            report = rest_instruments(self._file, patience=patience)
+        self._write_down("seen again", report)
+        return report.ok
 
     def _answer(self, word: str) -> None:
         if word == REST:
