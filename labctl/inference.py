@@ -164,6 +164,7 @@ def _on_the_array(
             "training_images": trained.images,
             "training_writes": trained.writes,
             "training_pulses": trained.pulses,
+            "clipped_requests": trained.clipped_requests,
         }
     return facts
 

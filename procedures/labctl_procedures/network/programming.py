@@ -52,6 +52,10 @@ class ErrorSource:
             return targets
         return np.clip(targets + rng.normal(0, self.sigma, len(targets)), *REACHABLE)
 
+    def cut(self, aims: FloatArray) -> int:
+        """Return how many of the `aims` were cut at an end of what cells can reach."""
+        return int(np.count_nonzero(np.isin(aims, REACHABLE))) if self.sigma else 0
+
 
 @dataclass(frozen=True)
 class ProgramSettings:
@@ -77,6 +81,8 @@ class ProgramReport:
     """Outcome of each write."""
     mapped: FloatArray
     """Averaged read of every cell at the end, after settling, shape (n,), in S."""
+    clipped_requests: int
+    """Aims with an error added on purpose that were cut at an end of `REACHABLE`."""
     seconds: float
     """Wall time."""
 
@@ -155,7 +161,12 @@ def program(
     if chosen.settle > 0:
         station.wait(chosen.settle)
     return ProgramReport(
-        plan.cells, plan.targets, result, read_all(station, plan.cells), time.perf_counter() - begun
+        plan.cells,
+        plan.targets,
+        result,
+        mapped=read_all(station, plan.cells),
+        clipped_requests=chosen.error.cut(aims),
+        seconds=time.perf_counter() - begun,
     )
 
 

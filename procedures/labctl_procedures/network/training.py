@@ -79,6 +79,9 @@ class TrainReport:
     """Pairs written, counted each time."""
     pulses: int
     """Pulses given in all."""
+    clipped_requests: int
+    """Weights asked for beyond what a pair can hold, counted each time; the pair is written to
+    its end, and what lies beyond is given up."""
     dead: int
     """Cells of the layer that could not be moved; their partners carry the weight alone."""
     seconds: float
@@ -199,6 +202,7 @@ class _Learner:
         self.losses: list[float] = []
         self.writes = 0
         self.pulses = 0
+        self.clipped = 0
 
     def learn(self, inputs: Bytes, wanted: FloatArray, *, rate: float) -> None:
         """Run one batch through the array, and write what it asks for.
@@ -225,7 +229,9 @@ class _Learner:
     def _write(self, due: IntArray) -> None:
         """Write the pairs `due` (their numbers) by what is asked of them."""
         span = self.high - self.low
-        weights = np.clip(self._weights(due) + self.asked[due], -span, span)
+        wanted = self._weights(due) + self.asked[due]
+        self.clipped += int(np.count_nonzero(np.abs(wanted) > span))
+        weights = np.clip(wanted, -span, span)
         targets = self._targets(due, weights)
         moving = ~self.dead[due] & (np.abs(targets - self.held[due]) > self.settings.write.window)
         cells = due[np.nonzero(moving)[0]], np.nonzero(moving)[1]
@@ -261,7 +267,7 @@ class _Learner:
         """Return the conductances that give the pairs `due` their `weights`, (n, 2), in S.
 
         The cell of the weight's sign holds its size above the lowest level, the other cell the
-        lowest level; where one of them is dead, the other makes up for it.
+        lowest level; where one of them is dead, the other makes up for it as far as it reaches.
         """
         held, dead = self.held[due], self.dead[due]
         plus = np.where(dead[:, 1], held[:, 1] + weights, self.low + np.maximum(weights, 0))
@@ -275,6 +281,7 @@ class _Learner:
             np.array(self.losses),
             self.writes,
             self.pulses,
+            self.clipped,
             int(np.count_nonzero(self.dead)),
             seconds,
         )

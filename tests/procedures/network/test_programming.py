@@ -68,6 +68,10 @@ def test_an_added_error_is_found_in_the_cells_and_the_loop_does_not_know_it(
     )
     n = len(report.cells)
     assert added == pytest.approx(0.5e-6, rel=4 / np.sqrt(2 * n) + 0.1)  # 0.1: clipped at 1.25 uS
+    # Of the cells at the lowest level, 2 uS, those that lie 1.5 sigma below are cut: 6.7 %.
+    lowest = int(np.count_nonzero(np.isclose(small.targets, 2e-6)))
+    expected = 0.0668 * lowest
+    assert abs(report.clipped_requests - expected) < 4 * np.sqrt(expected)
 
 
 def test_stuck_cells_are_named_and_those_known_get_no_pulse(

@@ -61,6 +61,18 @@ def test_only_pairs_asked_to_change_beyond_the_threshold_are_written(
     assert not counts.any()
 
 
+def test_weights_asked_for_beyond_what_a_pair_can_hold_are_counted(
+    open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet
+) -> None:
+    gentle, rough = (
+        train_in_situ(open_board(plan.geometry), plan, digits, TrainSettings(epochs=1, rate=rate))
+        for rate in (1e-9, 10e-3)
+    )
+
+    assert gentle.clipped_requests == 0
+    assert 0 < rough.clipped_requests <= rough.writes
+
+
 def test_the_convolutions_are_left_alone_and_the_pulses_counted(
     open_board: OpenBoard, plan: NetworkPlan, digits: ImageSet, exact_conductances: np.ndarray
 ) -> None:
