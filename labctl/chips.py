@@ -18,10 +18,13 @@ from labctl_data.errors import NotAChipFileError
 from labctl_data.model import StuckClass
 from labctl_data.run_file import open_run
 from labctl_data.statistics import TwoSampleTest, two_sample_test
+from labctl_procedures.quantities import format_quantity
 
 BENCH = "sim-board"
 """Behind which a chip file is put to be compared."""
 SEED = 1
+_PREFIXED = ("S", "V", "A", "s")
+"""Units that take a prefix; those of rates and powers are left in SI."""
 CELLS = "0/:/:"
 """What is written there: one PE."""
 
@@ -57,11 +60,10 @@ class Parameter:
 
     @property
     def texts(self) -> list[str]:
-        """Name, value, uncertainty, unit, verdict and source, for a person."""
-        unit = "" if self.unit == "1" else self.unit
+        """Name, value, uncertainty, verdict and source, for a person."""
         verdict = "yes" if self.identifiable else "no"
-        value, error = _text(self.value), _text(self.uncertainty)
-        return [self.name, value, error, unit, verdict, self.source]
+        value, error = _text(self.value, self.unit), _text(self.uncertainty, self.unit)
+        return [self.name, value, error, verdict, self.source]
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,8 @@ class ParameterPair:
 
     @property
     def texts(self) -> list[str]:
-        """Name, both values with their uncertainties, and unit, for a person."""
-        (name, value_a, error_a, unit, *_), (_, value_b, error_b, *_) = self.a.texts, self.b.texts
-        return [name, value_a, error_a, value_b, error_b, unit]
+        """Name, and both values with their uncertainties, for a person."""
+        return [*self.a.texts[:3], *self.b.texts[1:3]]
 
 
 @dataclass(frozen=True)
@@ -189,11 +190,17 @@ def _cells(chip: ChipFile) -> dict[str, Any]:
     return {"cells": int(stuck.size), **{name: n for name, n in counts.items() if n}}
 
 
-def _text(value: Any) -> str:  # noqa: ANN401  (a number or an array)
+def _text(value: Any, unit: str) -> str:  # noqa: ANN401  (a number or an array)
     values = np.atleast_1d(np.asarray(value, np.float64))
     values = values[np.isfinite(values)]
     if values.size == 0:
         return ""
-    if values.size == 1 or values.min() == values.max():
-        return f"{values[0]:.4g}"
-    return f"{values.min():.3g} to {values.max():.3g}"
+    ends = sorted({float(values.min()), float(values.max())})
+    return " to ".join(_quantity(end, unit) for end in ends)
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Write a value with a prefix where its unit is one that takes it."""
+    if unit in _PREFIXED:
+        return format_quantity(value, unit, digits=4)
+    return f"{value:.4g}" + ("" if unit == "1" else f" {unit}")

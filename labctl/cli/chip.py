@@ -23,7 +23,7 @@ def show(file: Path, as_json: bool) -> None:
     from labctl.chips import describe
 
     facts = describe(file)
-    listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
+    listing = table("parameter", "value", "+-", "identifiable", "source")
     for each in facts.parameters:
         listing.add_row(*each.texts)
     say(
@@ -62,7 +62,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
         sizes = (str(size) for size in each.sizes)
         listing.add_row(name, f"{each.distance:.4f}", f"{each.p_value:.3g}", *sizes)
     parameters = side_by_side(a, b)
-    beside = table("parameter", "A", "+-", "B", "+-", "unit")
+    beside = table("parameter", "A", "+-", "B", "+-")
     for pair in parameters:
         beside.add_row(*pair.texts)
     facts = {"a": a, "b": b, "ks": rows, "parameters": list(parameters)}

@@ -36,7 +36,7 @@ def command(files: tuple[Path, ...], output: Path | None, prior: str, as_json: b
     path = output_path(output, "chip")
     result = fit_to_file(files, path, prior=prior)
     parameters = [Parameter.of(each) for each in result.parameters]
-    listing = table("parameter", "value", "+-", "unit", "identifiable", "source")
+    listing = table("parameter", "value", "+-", "identifiable", "source")
     for each in parameters:
         listing.add_row(*each.texts)
     say(

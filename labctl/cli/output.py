@@ -69,23 +69,14 @@ def headed(thing: object, rest: str = "") -> Text:
 
 
 def facts_table(facts: Mapping[str, object]) -> Table:
-    """Return a table of names and values, for people."""
+    """Return a table of names and values with their units, for people."""
+    from labctl.facts import readable_facts  # not needed for --json
+
     made = table("", "")
     made.show_header = False
-    for name, value in facts.items():
-        made.add_row(str(name), _readable(value))
+    for name, value in readable_facts(plain(facts)).items():
+        made.add_row(name, value)
     return made
-
-
-def _readable(value: object) -> str:
-    value = plain(value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return ", ".join(_readable(item) for item in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
-    return str(value)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401  (JSON is any of seven types)

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from labctl_procedures.quantities import format_quantity
+
 
 class ProgressBar:
     """A progress sink on stderr, used as a context manager.
@@ -78,4 +80,5 @@ class ProgressBar:
         self._task = None
         if not self._console.is_terminal:
             seconds = time.monotonic() - self._started
-            self._console.print(f"{self._label}: {self._done} in {seconds:.1f} s")
+            took = format_quantity(seconds, "s", digits=3)
+            self._console.print(f"{self._label}: {self._done} in {took}")

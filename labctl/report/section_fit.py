@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,10 +33,10 @@ def fit_section(chip: Path) -> Section:
 
 def _listing(caption: str, parameters: list[Parameter]) -> Listing:
     rows = [
-        [name, value, error, unit, source]
-        for name, value, error, unit, _, source in (each.texts for each in parameters)
+        [name, value, error, source]
+        for name, value, error, _, source in (each.texts for each in parameters)
     ]
-    return Listing(("parameter", "value", "\u00b1", "unit", "from"), rows, caption, (1, 2))
+    return Listing(("parameter", "value", "\u00b1", "from"), rows, caption, (1, 2))
 
 
 def _quality(facts: ChipFacts) -> list[Listing]:
@@ -50,6 +51,8 @@ def _quality(facts: ChipFacts) -> list[Listing]:
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')} {_text(v)}" for name, v in value.items())
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "not told"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
