@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -24,6 +24,12 @@ QT_LIBRARIES = {
     "libdbus-1.so.3": "libdbus-1-3",
 }
 """System libraries that Qt loads, with the Debian package of each."""
+FEATURES = {
+    "analysis": "Run.to_xarray",
+    "torch": "training the shipped networks anew",
+    "clients": "driving the virtual instruments with QCoDeS, tm_devices and keithley2600",
+}
+"""What each extra of a user's is for; the extra `test` is for labctl's own tests."""
 ENOUGH_DISK = 1e9
 
 
@@ -69,17 +75,32 @@ def _packages() -> Iterator[Finding]:
         found = "a source tree that is not installed: its requirements are not checked"
         yield Finding("labctl", True, found)
         return
+    yield from packages_of(requirements)
+
+
+def packages_of(requirements: Iterable[str]) -> Iterator[Finding]:
+    """Look for the packages that labctl's user needs; what only its tests need is left out.
+
+    Parameters
+    ----------
+    requirements : iterable of str
+        As the package's metadata has them: `xarray>=2024.6; extra == 'analysis'`.
+    """
     for requirement in requirements:
         name = re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0]
-        needed = "extra ==" not in requirement
-        yield _package(name, needed)
+        extra = re.search(r"extra == ['\"](\w+)['\"]", requirement)
+        if extra is None:
+            yield _package(name, f"pip install {name}", needed=True)
+        elif extra[1] in FEATURES:
+            remedy = f"pip install 'labctl[{extra[1]}]', for {FEATURES[extra[1]]}"
+            yield _package(name, remedy, needed=False)
 
 
-def _package(name: str, needed: bool) -> Finding:
+def _package(name: str, remedy: str, *, needed: bool) -> Finding:
     try:
         return Finding(name, True, metadata.version(name), needed=needed)
     except metadata.PackageNotFoundError:
-        return Finding(name, False, "not installed", f"pip install {name}", needed)
+        return Finding(name, False, "not installed", remedy, needed)
 
 
 def _backends() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import pytest
 import xarray
 
 from labctl_data.cells import Cells, Geometry
-from labctl_data.errors import RunFileError
+from labctl_data.errors import MissingExtraError, RunFileError
 from labctl_data.run_file import Column, MapSpec, RunStatus, RunWriter, open_run, recover, validate
 from labctl_data.run_file.layout import ledger_path, lock_path
 
@@ -145,6 +145,17 @@ def test_xarray_opens_the_records_and_the_maps(tmp_path: Path) -> None:
     with xarray.open_dataset(path, group="maps", engine="h5netcdf") as maps:
         assert maps["conductance"].dims == ("conductance_time", "pe", "row", "col")
     assert open_run(path).to_xarray()["row"].attrs["long_name"] == "Row"
+
+
+def test_without_xarray_the_extra_that_brings_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with create(tmp_path / "run.h5") as writer:
+        writer.append(rows(3))
+    monkeypatch.setitem(sys.modules, "xarray", None)  # as Python has it for a module that is absent
+
+    with pytest.raises(MissingExtraError, match=r"labctl\[analysis\]"):
+        open_run(tmp_path / "run.h5").to_xarray()
 
 
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import labctl_instruments
 from labctl.cli.root import run_command_line
-from labctl.doctor import examine
+from labctl.doctor import examine, packages_of
 from labctl_data.chip_file import write_chip
 from labctl_data.model import preset
 from labctl_data.run_file import open_run
@@ -69,6 +69,20 @@ def test_the_doctor_names_what_is_missing_and_how_to_get_it():
 
     assert findings["VISA @labctl"].ok
     assert all(finding.remedy for finding in findings.values() if not finding.ok)
+
+
+def test_the_doctor_says_which_feature_lacks_a_package_and_leaves_out_what_tests_need():
+    requirements = [
+        "click>=8.1",
+        "not-there>=1; extra == 'analysis'",
+        "pytest>=8; extra == 'test'",
+    ]
+
+    needed, wanted = packages_of(requirements)
+
+    assert (needed.name, needed.ok, needed.needed) == ("click", True, True)
+    assert (wanted.ok, wanted.needed) == (False, False)
+    assert wanted.remedy == "pip install 'labctl[analysis]', for Run.to_xarray"
 
 
 def test_bench_check_connects_to_every_instrument_and_names_it(capsys):
