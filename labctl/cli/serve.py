@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     metavar="ADDRESS",
     help="An IPv4 address or network (10.0.3.0/24) that may connect, beside this machine.",
 )
+@click.option(
+    "--faults",
+    default="",
+    metavar="FILE|FRACTION",
+    help="What goes wrong: a TOML file of [[faults]], or a fraction (0.01) of all answers.",
+)
 @click.option("--json", "as_json", is_flag=True, hidden=True, help="What it does anyway.")
 def command(
     where: BenchChoice,
@@ -49,6 +55,7 @@ def command(
     write_bench: Path | None,
     listen: str,
     allow: tuple[str, ...],
+    faults: str,
     as_json: bool,
 ) -> None:
     """Serve the instruments of a virtual bench, one TCP port each, until SIGTERM or Ctrl-C.
@@ -59,6 +66,7 @@ def command(
     \b
     labctl serve --bench sim-smu
     labctl serve --bench sim-board --write-bench served.toml
+    labctl serve --bench sim-smu --faults 0.01 --seed 7
     """  # noqa: D301  (click reads the \b)
     del as_json
     if write_bench is not None:
@@ -69,7 +77,7 @@ def command(
 
     told = _when_told_to_end()
     door = Door(listen, port_base, allow)
-    server = serve_bench(where.bench, door, seed=where.seed, chip=where.chip)
+    server = serve_bench(where.bench, door, seed=where.seed, chip=where.chip, faults=faults)
     try:
         if write_bench is not None:
             write_reaching(load_bench(where.bench), server.instruments, write_bench)

@@ -74,7 +74,7 @@ def parse_bench(document: dict[str, Any], *, path: Path, text: str) -> BenchFile
         bench = BenchFile.model_validate(_rooted(document, path.parent)).sourced(path, text)
     except ValidationError as error:
         details = error.errors()[0]
-        table, problem = _tell(details)
+        table, problem = tell(details, BenchFile)
         raise BenchError(path, table, problem) from error
     for table, problem in contradictions(bench):
         raise BenchError(path, table, problem)
@@ -98,23 +98,23 @@ def _rooted(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     return rooted
 
 
-def _tell(details: ErrorDetails) -> tuple[str, str]:
-    """Return (table, problem) of one validation error."""
+def tell(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """Return (table, problem) of one validation error of a file that `model` describes."""
     *tables, key = (str(part) for part in details["loc"] if part != "[key]")
     table = ".".join(tables)
     if details["type"] == "extra_forbidden":
-        return table, f"unknown key '{key}'{_alike(tables, key)}"
+        return table, f"unknown key '{key}'{_alike(model, tables, key)}"
     if details["type"] == "missing":
         return table, f"key '{key}' is missing"
     message = details["msg"][0].lower() + details["msg"][1:]
     return table, f"{key} = {details['input']!r}: {message}"
 
 
-def _alike(tables: list[str], key: str) -> str:
-    model: type[BaseModel] | None = BenchFile
+def _alike(model: type[BaseModel], tables: list[str], key: str) -> str:
+    found: type[BaseModel] | None = model
     for table in tables:
-        model = _table_model(model, table)
-    known = list(model.model_fields) if model is not None else []
+        found = _table_model(found, table)
+    known = list(found.model_fields) if found is not None else []
     close = difflib.get_close_matches(key, known, n=1)
     return f" (did you mean '{close[0]}'?)" if close else f"; known are {', '.join(known)}"
 

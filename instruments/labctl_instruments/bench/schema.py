@@ -348,11 +348,12 @@ def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:
 
 def _faults(bench: BenchFile) -> Iterable[tuple[str, str]]:
     for fault in bench.virtual.faults if bench.virtual else ():
-        for problem in _fault_problems(bench, fault):
+        for problem in fault_problems(bench, fault):
             yield "virtual.faults", problem
 
 
-def _fault_problems(bench: BenchFile, fault: FaultTable) -> Iterable[str]:
+def fault_problems(bench: BenchFile, fault: FaultTable) -> Iterable[str]:
+    """Yield what a fault says that cannot be so on a bench."""
     named = f"'{fault.kind}' of '{fault.instrument}'"
     table = bench.instruments.get(fault.instrument)
     if table is None:

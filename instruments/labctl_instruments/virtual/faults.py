@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,8 +87,6 @@ class FaultyDoor:
     ----------
     inner : Persona
         The instrument.
-    faults : sequence of FaultTable
-        What goes wrong, and when.
     hardware : Hardware or None
         What breaks behind it; None where nothing can.
     note : callable
@@ -98,16 +96,23 @@ class FaultyDoor:
     def __init__(
         self,
         inner: Persona,
-        faults: Sequence[FaultTable],
         hardware: Hardware | None,
         note: Note,
     ) -> None:
         self._inner = inner
-        self._faults = [Fault(table, Incidence(table)) for table in faults]
+        self._faults: list[Fault] = []
         self._hardware = hardware
         self._note = note
         self._late = b""
         self._is_unanswered = False
+
+    def plan(self, fault: FaultTable) -> None:
+        """Let one more thing go wrong, its chances counted from now."""
+        self._faults.append(Fault(fault, Incidence(fault)))
+
+    def relieve(self) -> None:
+        """Let nothing more go wrong; what is broken stays broken."""
+        self._faults.clear()
 
     @property
     def message_time(self) -> float:
@@ -204,20 +209,3 @@ _SPOILT: Mapping[str, Callable[[bytes, Incidence], bytes]] = {
     "late": lambda reply, incidence: reply,
     "over-range": lambda reply, incidence: _REAL_NUMBER.sub(_OVERFLOW, reply),
 }
-
-
-def doors(
-    personas: Mapping[str, Persona],
-    faults: Mapping[str, Sequence[FaultTable]],
-    hardware: Hardware | None,
-    note: Callable[[str, str], None],
-) -> dict[str, Persona]:
-    """Return the instruments, by address, each behind the faults planned for its address."""
-
-    def behind(address: str, persona: Persona) -> Persona:
-        planned = faults.get(address, ())
-        if not planned:
-            return persona
-        return FaultyDoor(persona, planned, hardware, lambda text: note(address, text))
-
-    return {address: behind(address, persona) for address, persona in personas.items()}

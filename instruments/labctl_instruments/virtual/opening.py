@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labctl_instruments.bench.loading import load_bench
-from labctl_instruments.bench.schema import BenchFile, FaultTable, VirtualTable
+from labctl_instruments.bench.schema import BenchFile
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.chip_source import make_chip, save_chip
 from labctl_instruments.virtual.clock import Clock, ClockMode
 from labctl_instruments.virtual.dialogue_log import DialogueLog
-from labctl_instruments.virtual.faults import Hardware, doors
+from labctl_instruments.virtual.fault_injection import Breakables
+from labctl_instruments.virtual.faults import Hardware
 from labctl_instruments.virtual.persona import Persona
 from labctl_instruments.virtual.personas.array_board import ArrayBoardPersona
 from labctl_instruments.virtual.personas.clock import ClockPersona
@@ -61,13 +62,10 @@ def open_rack(
     clock.mode = ClockMode[virtual.clock.upper()]
     journal = DialogueLog() if log is None else log
     personas, hardware = _BUILDERS[described.kind](described, source.chip, clock, journal)
-    personas = doors(
-        personas | _clock_personas(described, clock) | _chucks(described, source.chip, clock),
-        _faults_by_address(described, virtual),
-        hardware,
-        lambda address, text: journal.event(clock.now(), address, text),
-    )
-    rack = Rack(source.chip, clock, personas, journal)
+    personas |= _clock_personas(described, clock) | _chucks(described, source.chip, clock)
+    rack = Rack(source.chip, clock, personas, journal, Breakables(described, hardware))
+    for fault in virtual.faults:
+        rack.faults.plan(fault)
     if source.state_file is not None:
         rack.on_close(lambda: save_chip(source, clock.now()))
     register(rack)
@@ -76,13 +74,6 @@ def open_rack(
 
 Equipment = tuple[dict[str, Persona], Hardware | None]
 """Instruments by their addresses, and what lies behind them where it can break."""
-
-
-def _faults_by_address(bench: BenchFile, virtual: VirtualTable) -> dict[str, list[FaultTable]]:
-    found: dict[str, list[FaultTable]] = {}
-    for fault in virtual.faults:
-        found.setdefault(bench.instruments[fault.instrument].address, []).append(fault)
-    return found
 
 
 def _board_personas(bench: BenchFile, chip: Chip, clock: Clock, journal: DialogueLog) -> Equipment:

@@ -11,6 +11,7 @@ from typing import Any
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.fault_injection import Breakables, FaultInjector
 from labctl_instruments.virtual.persona import Confinable, Persona
 
 
@@ -27,6 +28,8 @@ class Rack:
         Instruments by resource string.
     log : DialogueLog, optional
         Where every exchange goes.
+    breakables : Breakables, optional
+        What of it can break, by which names.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Rack:
         clock: Clock,
         personas: Mapping[str, Persona],
         log: DialogueLog | None = None,
+        breakables: Breakables | None = None,
     ) -> None:
         self.chip = chip
         self.clock = clock
@@ -43,6 +47,14 @@ class Rack:
         self._personas = dict(personas)
         self._lock = threading.RLock()
         self._endings: list[Callable[[], None]] = []
+        journal = self.log
+        self.faults = FaultInjector(
+            self._personas,
+            breakables,
+            self._lock,
+            lambda address, text: journal.event(clock.now(), address, text),
+        )
+        """Lets things go wrong here."""
 
     def on_close(self, ending: Callable[[], None]) -> None:
         """Call `ending` once, when the rack is closed."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
+from labctl_instruments.bench.fault_plan import fault_plan
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import ServingError
@@ -53,6 +54,7 @@ def serve_bench(
     *,
     seed: int | None = None,
     chip: Path | None = None,
+    faults: str = "",
 ) -> BenchServer:
     """Build a virtual bench and serve each of its instruments on a TCP port.
 
@@ -66,6 +68,8 @@ def serve_bench(
         Seed of the chip, instead of the bench file's.
     chip : Path, optional
         Chip file, instead of the bench file's preset or file.
+    faults : str
+        What goes wrong beside what the bench file plans; see `fault_plan`. Empty: nothing.
 
     Returns
     -------
@@ -80,7 +84,10 @@ def serve_bench(
     chosen = door or Door()
     allowed = chosen.networks()
     file = load_bench(bench)
+    planned = fault_plan(file, faults, seed=seed or 0) if faults else ()
     rack = open_rack(file, seed=seed, chip=chip)
+    for fault in planned:
+        rack.faults.plan(fault)
     server = BenchServer(
         rack,
         {name: table.address for name, table in file.instruments.items()},

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from labctl_instruments.errors import ConnectionRefusal, ServingError
+from labctl_instruments.errors import ConnectionLostError, ConnectionRefusal, ServingError
 from labctl_instruments.virtual.rack import Rack
 from labctl_instruments.virtual.serving.framing import Framer
 from labctl_instruments.virtual.serving.limits import LOOPBACK, Budget, Network, ServingLimits
@@ -126,7 +126,7 @@ class BenchServer:
             self._converse(address, client, framer)
         except ConnectionRefusal as refusal:
             self._tell(name, client, refusal)
-        except OSError as error:
+        except (OSError, ConnectionLostError) as error:
             log.info("%s: a client was lost: %s", name, error)
         except Exception as error:  # the boundary of a served connection
             log.exception("%s: the connection is given up", name)
