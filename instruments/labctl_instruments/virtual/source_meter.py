@@ -62,6 +62,8 @@ class SourceSettings:
     """Range chosen by hand; 0 where none was."""
     is_auto: bool = True
     """Whether the range follows the level."""
+    lowest: float = 0.0
+    """Lowest range that is chosen automatically, in V or A; 0: the lowest there is."""
     limit: float = 0.0
     """Largest value of the other quantity."""
     delay: float = 0.0
@@ -82,6 +84,8 @@ class SenseSettings:
     """Range chosen by hand; 0 where none was."""
     is_auto: bool = True
     """Whether the range follows the reading."""
+    lowest: float = 0.0
+    """Lowest range that is chosen automatically, in V or A; 0: the lowest there is."""
     average_count: int = 10
     """Readings that the filter averages."""
     is_averaged: bool = False
@@ -199,14 +203,13 @@ class SourceMeter:
 
     def source_range(self, name: str) -> float:
         """Return the range of the source of `name`, in V or A."""
-        source = self.settings.sources[name]
-        return self.model.range_for(abs(source.level if source.is_auto else source.range), name)
+        return self._source_span(self.settings.sources[name], name)
 
     def sense_range(self, name: str) -> float:
         """Return the range on which `name` is measured, in V, A or ohm."""
         sense = self.settings.senses[name]
         if sense.is_auto:
-            return self.model.range_for(abs(self.last.value(name)), name)
+            return self.model.range_for(max(abs(self.last.value(name)), sense.lowest), name)
         return sense.range
 
     def put_sense_range(self, name: str, value: float) -> None:
@@ -236,7 +239,8 @@ class SourceMeter:
     def _shown(self, value: float, name: str, averages: int) -> float:
         """Return what the meter makes of a value: range, noise, resolution."""
         model, sense = self.model, self.settings.senses[name]
-        span = model.range_for(abs(value), name) if sense.is_auto else sense.range
+        needed = max(abs(value), sense.lowest)
+        span = model.range_for(needed, name) if sense.is_auto else sense.range
         noise = max(model.noise * span, model.least_noise[name])
         noise /= math.sqrt(sense.nplc * averages)
         if abs(value) > OVERRANGE * span:
@@ -250,11 +254,13 @@ class SourceMeter:
             if source.off_state == "HIMP":
                 return None
             return Drive(0.0, OFF_LIMIT, is_weak=True)
-        span = self.model.range_for(
-            abs(source.level if source.is_auto else source.range), settings.source
-        )
-        step = span / self.model.source_steps
+        step = self._source_span(source, settings.source) / self.model.source_steps
         level = round(source.level / step) * step
         if settings.source == "VOLT":
             return Drive(level, source.limit)
         return Drive(math.copysign(source.limit, level), abs(level))
+
+    def _source_span(self, source: SourceSettings, name: str) -> float:
+        """Return the range in which a level is forced, in V or A."""
+        needed = max(abs(source.level), source.lowest) if source.is_auto else source.range
+        return self.model.range_for(abs(needed), name)

@@ -87,6 +87,8 @@ class TspEngine:
         What `*RST` and `reset()` do.
     firmware : str
         Lua that runs once, when the tables stand: what is easier said in Lua; see `LuaHost`.
+    on_trigger : str
+        Lua that runs at `*TRG` and at a group execute trigger.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class TspEngine:
         identity: str,
         reset: Callable[[], None],
         firmware: str = "",
+        on_trigger: str = "",
     ) -> None:
         self.status = Status()
         self._firmware = firmware
+        self._on_trigger = on_trigger
         self._loading: _Script | None = None
         own = TspTable(functions={**tables.get("", TspTable()).functions, "reset": reset})
         self._tables = {"errorqueue": self._error_queue(), **tables, "": own}
@@ -113,7 +117,7 @@ class TspEngine:
             "*CLS": self._silent(self.status.clear),
             "*WAI": lambda: "",
             "*OPC": lambda: "",
-            "*TRG": lambda: "",
+            "*TRG": lambda: self.trigger().decode("latin-1"),
         }
 
     def confine(self) -> None:
@@ -128,6 +132,10 @@ class TspEngine:
     def clear(self) -> None:
         """Forget a script that is half sent."""
         self._loading = None
+
+    def trigger(self) -> bytes:
+        """Let a trigger come; return what is printed because of it."""
+        return self._run(self._on_trigger) if self._on_trigger else b""
 
     def handle(self, message: bytes) -> bytes:
         """Run a message, line by line as they would come one by one; return what it printed."""
@@ -233,7 +241,8 @@ class TspPersona:
         self._engine.clear()
 
     def trigger(self) -> None:
-        """Nothing waits for a trigger."""
+        """Let a group execute trigger come."""
+        self._engine.trigger()
 
     def confine(self) -> None:
         """Run messages in a child process, as those of strangers must be."""

@@ -87,7 +87,10 @@ def test_a_fraction_of_all_answers_is_spoilt_in_four_ways_at_every_instrument(ma
         (None, "faults.toml: cannot be read"),
         ("0", "expected a fraction above 0, up to 1"),
         ("1.5", "expected a fraction above 0, up to 1"),
-        ("[[faults]]\ninstrument = 'bit'\nkind = 'late'\nnht = 1", "unknown key 'nht' .did you mean 'nth'"),
+        (
+            "[[faults]]\ninstrument = 'bit'\nkind = 'late'\nnht = 1",
+            "unknown key 'nht' .did you mean 'nth'",
+        ),
         ("[[faults]]\ninstrument = 'no'\nkind = 'late'\nnth = 1", "'no' is no instrument"),
     ],
 )

@@ -140,6 +140,8 @@ function printbuffer(first, last, ...)
 end
 
 -- Channels ------------------------------------------------------------------------------------
+local takers = {}  -- of each channel: take readings of some kinds, and store them in buffers
+
 local function install(smu)
   local measure, source = smu.measure, smu.source
   local read = rawget(measure, "_read")
@@ -147,10 +149,7 @@ local function install(smu)
 
   local function take(kinds, ...)
     local data, latest = {}, {}
-    for k = 1, select("#", ...) do
-      data[k] = the_data((select(k, ...)))
-      if data[k].values.appendmode == 0 then data[k].clear() end
-    end
+    for k = 1, select("#", ...) do data[k] = the_data((select(k, ...))) end
     local count, interval = measure.count, measure.interval
     for n = 1, count do
       local began = now()
@@ -164,15 +163,24 @@ local function install(smu)
     end
     return unpack(latest, 1, #kinds)
   end
+  takers[smu] = take
+
+  local function take_anew(kinds, ...)
+    for k = 1, select("#", ...) do
+      local data = the_data((select(k, ...)))
+      if data.values.appendmode == 0 then data.clear() end
+    end
+    return take(kinds, ...)
+  end
 
   for name, kinds in next, {i = {"i"}, v = {"v"}, r = {"r"}, p = {"p"}, iv = {"i", "v"}} do
-    rawset(measure, name, function(...) return take(kinds, ...) end)
-    rawset(measure, "overlapped" .. name, function(...) take(kinds, ...) end)
+    rawset(measure, name, function(...) return take_anew(kinds, ...) end)
+    rawset(measure, "overlapped" .. name, function(...) take_anew(kinds, ...) end)
     rawset(smu, "measure" .. name .. "andstep", function(...)
       local count = select("#", ...)
       local level, buffers = select(count, ...), {...}
       buffers[count] = nil
-      local first, second = take(kinds, unpack(buffers, 1, count - 1))
+      local first, second = take_anew(kinds, unpack(buffers, 1, count - 1))
       source[source.func == 1 and "levelv" or "leveli"] = level
       return first, second
     end)
@@ -187,7 +195,6 @@ local function install(smu)
     return make_buffer(floor(size))
   end)
   rawset(smu, "savebuffer", function() end)
-  rawset(smu, "abort", function() end)
   local reset_channel = rawget(smu, "reset")
   local function reset_buffers()
     contents[smu.nvbuffer1].clear()

@@ -1,4 +1,4 @@
-"""Keithley 2636B: two SMU channels and TSP; what it does in Lua is in `keithley2636b.lua`."""
+"""Keithley 2636B: two SMU channels and TSP; what it does in Lua is in `keithley2636b*.lua`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from labctl_instruments.virtual.tsp import TspEngine, TspPersona, TspTable, kept
 
 MODEL = "2636B"
 VERSION = "3.4.2"
-_FIRMWARE = Path(__file__).with_suffix(".lua")
+_FIRMWARE = [Path(__file__).with_name(f"keithley2636b{part}.lua") for part in ("", "_trigger")]
+_ON_TRIGGER = "getmetatable(trigger).Assert()"
 _CONSTANTS: Mapping[str, Value] = {
     "OUTPUT_DCAMPS": 0,
     "OUTPUT_DCVOLTS": 1,
@@ -93,7 +94,8 @@ class Keithley2636BPersona(TspPersona):
             tables,
             identity=f"Keithley Instruments Inc., Model {MODEL}, {serial}, {VERSION}",
             reset=self._reset,
-            firmware=_FIRMWARE.read_text(encoding="ascii"),
+            firmware="\n".join(file.read_text(encoding="ascii") for file in _FIRMWARE),
+            on_trigger=_ON_TRIGGER,
         )
 
     def _reset(self) -> None:
