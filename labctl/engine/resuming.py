@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from labctl.engine.control import Control
 from labctl.engine.ending import RunResult
 from labctl.engine.progress import ProgressSink
 from labctl.engine.runner import carry_out, pulse_counts
@@ -26,6 +27,7 @@ def resume(
     station: Station,
     *,
     progress: ProgressSink | None = None,
+    control: Control | None = None,
     on_rows: Callable[[Rows], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RunResult:
@@ -41,7 +43,7 @@ def resume(
         The run file; a run whose writer died is recovered first.
     station : Station
         The bench, with the chip as the run left it.
-    progress, on_rows, should_stop
+    progress, control, on_rows, should_stop
         As for `run`.
 
     Returns
@@ -70,7 +72,14 @@ def resume(
         writer.append_map(PULSE_COUNT, now, counts)
     for kind, text in (*guardian_events(run.path), *_events(run, procedure, settlement)):
         writer.event(now, kind, text)
-    return carry_out(procedure, writer, progress=progress, on_rows=on_rows, should_stop=should_stop)
+    return carry_out(
+        procedure,
+        writer,
+        progress=progress,
+        control=control,
+        on_rows=on_rows,
+        should_stop=should_stop,
+    )
 
 
 def _recovered(path: Path) -> Run:

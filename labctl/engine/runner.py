@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl.engine.control import Control
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, Percent, ProgressSink
 from labctl.engine.provenance import attributes_of
@@ -26,6 +28,11 @@ from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
 
 log = logging.getLogger(__name__)
 
+_DURING_PAUSE = {
+    "rest": "at rest: outputs off, crosspoints open",
+    "hold": "held as it is between two messages",
+}
+
 
 def run(  # noqa: PLR0913  (the one public door; all but three arguments are options by keyword)
     procedure: ChipProcedure[Any],
@@ -34,13 +41,14 @@ def run(  # noqa: PLR0913  (the one public door; all but three arguments are opt
     *,
     progress: ProgressSink | None = None,
     operator: str | None = None,
+    control: Control | None = None,
     on_rows: Callable[[Rows], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RunResult:
     """Run `procedure` on `station` and store it at `path`; leave the bench at rest.
 
-    SIGINT, SIGTERM and SIGHUP, and `should_stop`, end the run at its next pulse boundary with the
-    status `aborted`; a second signal does not wait. The station stays open.
+    SIGINT, SIGTERM and SIGHUP, `control` and `should_stop` end the run at its next pulse boundary
+    with the status `aborted`; a second signal does not wait. The station stays open.
 
     Parameters
     ----------
@@ -54,6 +62,8 @@ def run(  # noqa: PLR0913  (the one public door; all but three arguments are opt
         Is told percentages.
     operator : str, optional
         Name to keep in the file; by default the user of this process.
+    control : Control, optional
+        Pauses, resumes and aborts the run from another thread; events of the run tell of it.
     on_rows : callable, optional
         Takes each block of rows after it is stored: for a live plot.
     should_stop : callable, optional
@@ -74,7 +84,14 @@ def run(  # noqa: PLR0913  (the one public door; all but three arguments are opt
     procedure.station = station
     procedure.check()
     writer = _create(procedure, station, Path(path), operator)
-    return carry_out(procedure, writer, progress=progress, on_rows=on_rows, should_stop=should_stop)
+    return carry_out(
+        procedure,
+        writer,
+        progress=progress,
+        control=control,
+        on_rows=on_rows,
+        should_stop=should_stop,
+    )
 
 
 def carry_out(
@@ -82,6 +99,7 @@ def carry_out(
     writer: RunWriter,
     *,
     progress: ProgressSink | None = None,
+    control: Control | None = None,
     on_rows: Callable[[Rows], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RunResult:
@@ -90,6 +108,7 @@ def carry_out(
     percent = Percent(progress or NoProgress(), type(procedure).__name__)
     with StopSignals() as signals:
         conduct = _Conduct(procedure, writer, percent, on_rows)
+        conduct.obey(control or Control())
         conduct.ends_when(lambda: signals.received is not None)
         conduct.ends_when(should_stop or (lambda: False))
         watch = watch_over(station, record_path(writer.path))
@@ -141,6 +160,7 @@ class _Conduct:
     ) -> None:
         self._procedure, self._writer, self._percent = procedure, writer, percent
         self._on_rows = on_rows
+        self._control = Control()
         self._stoppers: list[Callable[[], bool]] = []
         self._stopped = False
         self._time = 0.0
@@ -151,6 +171,11 @@ class _Conduct:
             "event": self._take_event,
             "point": self._take_point,
         }
+
+    def obey(self, control: Control) -> None:
+        """Pause, resume and end as `control` is asked."""
+        self._control = control
+        self.ends_when(control.is_aborting)
 
     def ends_when(self, asked: Callable[[], bool]) -> None:
         """Ask `asked`, too, at each pulse boundary."""
@@ -165,9 +190,27 @@ class _Conduct:
             taker(record)
 
     def should_stop(self) -> bool:
-        """Tell the procedure whether to end here."""
-        self._stopped = self._stopped or any(asked() for asked in self._stoppers)
+        """Tell the procedure whether to end here; a run that is paused waits here."""
+        if self._control.state == "paused" and not self._must_end():
+            self._pause()
+        self._stopped = self._stopped or self._must_end()
         return self._stopped
+
+    def _must_end(self) -> bool:
+        return any(asked() for asked in self._stoppers)
+
+    def _pause(self) -> None:
+        """Wait at a pulse boundary, the bench as the control's policy says."""
+        station, policy = self._procedure.station, self._control.during_pause
+        if policy == "rest":
+            station.rest()
+        self._time = station.now()
+        self._take_event(("paused", f"bench {_DURING_PAUSE[policy]}"))
+        self._writer.flush()
+        began = time.monotonic()
+        self._control.wait(self._must_end)
+        self._time = station.now()
+        self._take_event(("resumed", f"after a pause of {time.monotonic() - began:.3f} s"))
 
     def perform(self, station: Station, watch: Watch) -> BaseException | None:
         """Run the procedure to its end, and return what ended it early, if anything did."""
