@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "procedures": "List the procedures, or the parameters of one.",
     "bench": "Check a bench file, or bring a bench to rest.",
     "run": "Run one procedure on a bench.",
+    "queue": "Keep a list of measurements, and work it off.",
     "serve": "Serve the instruments of a simulated bench as TCP sockets.",
     "fit": "Fit a device model to run files and write a chip file.",
     "chip": "Show a chip file, or compare two chips.",

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from weakref import WeakKeyDictionary
 
 from labctl.bench_choice import BenchChoice
 
@@ -27,7 +28,6 @@ class OpenBenches:
     def __init__(self, given: dict[BenchChoice, Station] | None = None) -> None:
         self._given = dict(given or {})
         self._opened: dict[BenchChoice, Station] = {}
-        self._begun: dict[Path, BenchChoice] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +56,10 @@ class OpenBenches:
             self._opened[choice] = choice.open()
         return self._opened[choice]
 
+    def is_open(self, choice: BenchChoice) -> bool:
+        """Return whether a bench is held here."""
+        return choice in self._given or choice in self._opened
+
     def let_go(self, choice: BenchChoice) -> None:
         """Close a bench after a failure, so that the next job connects anew.
 
@@ -70,13 +74,18 @@ class OpenBenches:
         except Exception as error:  # noqa: BLE001  (the boundary: it was broken before)
             log.warning("%s: while closing: %s", choice.bench, error)
 
-    def note_begun(self, path: Path, choice: BenchChoice) -> None:
-        """Remember that the run at `path` is one of a chip that is held here."""
-        self._begun[path] = choice
 
-    def holds_chip_of(self, path: Path, choice: BenchChoice) -> bool:
-        """Return whether the chip of the run at `path` is still the one that is held here."""
-        return self._begun.get(path) == choice
+def note_begun(station: Station, path: Path) -> None:
+    """Remember that the run at `path` is one of the chip behind `station`."""
+    _begun.setdefault(station, set()).add(path)
+
+
+def holds_chip_of(station: Station, path: Path) -> bool:
+    """Return whether the run at `path` was begun on the very chip behind `station`."""
+    return path in _begun.get(station, ())
+
+
+_begun: WeakKeyDictionary[Station, set[Path]] = WeakKeyDictionary()
 
 
 def _outlives(station: Station) -> bool:

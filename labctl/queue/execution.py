@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.bench_choice import BenchChoice
-from labctl.queue.benches import OpenBenches
+from labctl.queue.benches import OpenBenches, holds_chip_of, note_begun
 from labctl.queue.job import Job, JobRequest, JobState
 from labctl_data.errors import LabctlError
 
@@ -121,7 +121,7 @@ def _begun(
     station = benches.station(choice)
     path = job.run_file or output_path(job.output, job.procedure)
     note_run_file(job.id, path)
-    benches.note_begun(path, choice)
+    note_begun(station, path)
     return run(
         procedure,
         station,
@@ -155,9 +155,10 @@ def _gone_on_with(
 
 def _station_of(path: Path, choice: BenchChoice, benches: OpenBenches) -> Station:
     """Return the bench with the chip of a run; NotResumableError where that is gone."""
-    if not benches.holds_chip_of(path, choice):
-        from labctl.resumption import bench_of
-        from labctl_data.run_file import open_run
+    if benches.is_open(choice) and holds_chip_of(benches.station(choice), path):
+        return benches.station(choice)
+    from labctl.resumption import bench_of
+    from labctl_data.run_file import open_run
 
-        bench_of(open_run(path), choice.bench)  # refuses before the bench is opened
+    bench_of(open_run(path), choice.bench)  # refuses before the bench is opened
     return benches.station(choice)

@@ -70,3 +70,11 @@ class Job(JobRequest):
     def request(self) -> JobRequest:
         """What was asked for."""
         return JobRequest(**{f.name: getattr(self, f.name) for f in fields(JobRequest)})
+
+
+def job_facts(job: Job) -> dict[str, object]:
+    """Return a job as plain values, times in ISO 8601: for programs."""
+    facts = {f.name: getattr(job, f.name) for f in fields(Job)}
+    for name in ("start_at", "started", "ended"):
+        facts[name] = None if facts[name] is None else facts[name].isoformat()
+    return {**facts, "state": job.state.value}

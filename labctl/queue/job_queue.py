@@ -175,6 +175,9 @@ class JobQueue:
 
         def change(connection: sqlite3.Connection) -> None:
             self._set(connection, number, state=state, error=error, ended=_now(), runner="")
+            file = self._job(connection, number).run_file
+            if file is not None and not file.exists():  # refused before anything was written
+                self._set(connection, number, run_file=None)
 
         return self._change(number, change)
 
