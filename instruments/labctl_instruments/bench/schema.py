@@ -139,10 +139,14 @@ class EnvelopeTable(Table):
     """Highest worst-case energy of one pulse in one cell, in J."""
     pulses: Count
     """Most programming pulses one cell may receive."""
+    power: Positive | None = None
+    """Highest worst-case power in one cell, in W: voltage * current; none where it is left out."""
+    temperature: Positive | None = None
+    """Highest temperature of the chip, in K; none where it is left out."""
 
     def envelope(self) -> Envelope:
         """Return the limits."""
-        return Envelope(**self.model_dump())
+        return Envelope(**self.model_dump(exclude_none=True))
 
 
 class InstrumentTable(Table):
@@ -207,6 +211,9 @@ class VirtualTable(Table):
     """False: reads and conversions without noise."""
     spread: bool = True
     """False: all cells alike, and every pulse its mean step."""
+    wire_resistance: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    """Resistance of one segment of a bit or source line, from cell to cell, in ohm: MACs suffer
+    its voltage drops. 0: ideal lines."""
     clock: Literal["jump", "real"] = "jump"
     """`jump`: bench time passes at once; `real`: it passes with the wall's."""
     faults: list[FaultTable] = []
@@ -342,6 +349,8 @@ def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:
             "expected either 'preset' or 'file', found "
             + ("neither" if virtual.preset is None else "both"),
         )
+    if virtual.wire_resistance and bench.kind != "board":
+        yield "virtual", "wire_resistance is met by a board's MACs; this bench is of kind 'smu'"
     if not bench.with_role("clock"):
         yield "instruments", "a bench with [virtual] needs an instrument with role 'clock'"
 

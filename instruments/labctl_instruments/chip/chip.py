@@ -20,6 +20,7 @@ from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
 from labctl_instruments.chip.conversion import chunks, convert_chunk
+from labctl_instruments.chip.crossbar import Tiles, Wires
 from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.kernels import IndexArray, Share
 from labctl_instruments.chip.lines import (
@@ -67,6 +68,8 @@ class Chip:
         Whether reads are noisy and cells relax; see `SoftBoundModel.without_noise`.
     threads : int, optional
         Threads of large calls; all processors by default.
+    wire_resistance : float
+        Resistance of one segment of a bit or source line, in ohm; MACs see it. 0: ideal lines.
     """
 
     def __init__(  # noqa: PLR0913  (all that a virtual bench file may say of its chip)
@@ -80,6 +83,7 @@ class Chip:
         cell_parameters: Mapping[str, npt.ArrayLike] | None = None,
         noise: bool = True,
         threads: int | None = None,
+        wire_resistance: float = 0.0,
     ) -> None:
         if not isinstance(model, SoftBoundModel):
             raise ModelError(f"chip: can simulate the model soft-bound, found {model.name}")
@@ -95,6 +99,7 @@ class Chip:
         )
         self._clock = np.array([0.0, 0.0, 1.0])  # anchor: bench time, effective time, acceleration
         self._mac_events = 0
+        self._tiles = Tiles(Wires.alike(wire_resistance)) if wire_resistance else None
         kernels.draw_devices(self._tables)
         self._replace_devices(cell_parameters or {})
         if not noise:
@@ -346,12 +351,33 @@ class Chip:
             raise ChipError(
                 f"chip: the plan drives column {columns.max()}; there are {self.geometry.columns}"
             )
-        conductance = np.empty(len(cells))
-        clock = (float(self._effective(time)), float(time))
-        kernels.standing(self._tables, cells, clock, conductance)
         steps = np.zeros(used.shape)
-        steps[used] = current(self.model, conductance, plan.read_voltage) / plan.lsb
+        steps[used] = self._line_currents(cells, plan.read_voltage, float(time)) / plan.lsb
         return steps
+
+    def _line_currents(self, cells: IndexArray, voltage: float, time: float) -> FloatArray:
+        """Return what cells put on their source lines while all word lines are on, in A.
+
+        Each with its bit line alone at `voltage`, without read noise, shape (n,). Wires make it
+        less than the cell's own current, by all that the other cells of the array draw.
+        """
+        if self._tiles is None or voltage == 0.0:
+            return self._standing(cells, voltage, time)
+        pes, rows, columns = self.geometry.shape
+        size = rows * columns
+        seen = np.zeros((pes, rows, columns))
+        for pe in np.unique(cells // size).tolist():
+            amperes = self._standing(np.arange(pe * size, (pe + 1) * size), voltage, time)
+            chord = (amperes / voltage).reshape(rows, columns)
+            seen[pe] = self._tiles.effective(pe, chord) * voltage
+        return np.asarray(seen.reshape(-1)[cells])
+
+    def _standing(self, cells: IndexArray, voltage: float, time: float) -> FloatArray:
+        """Return the cells' own currents, two-state noise included, shape (n,), in A."""
+        conductance = np.empty(len(cells))
+        clock = (float(self._effective(time)), time)
+        kernels.standing(self._tables, cells, clock, conductance)
+        return current(self.model, conductance, voltage)
 
     def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         """Return how many programming pulses cells have received, shape (n,)."""

@@ -79,6 +79,7 @@ def make_chip(
         state=state,
         stuck=stuck,
         noise=virtual.noise,
+        wire_resistance=virtual.wire_resistance,
     )
     return ChipSource(made, chosen, 0.0, state_file)
 
@@ -132,6 +133,7 @@ def _continued(
         seed=kept,
         cell_parameters=cells.parameters,
         noise=virtual.noise,
+        wire_resistance=virtual.wire_resistance,
     )
     chip.restore(cells.state)
     return ChipSource(chip, kept, float(cells.facts.get("time", 0.0)), state_file)
