@@ -115,6 +115,11 @@ class WatchedStation:
         return self._station.known_stuck
 
     @property
+    def relay_closures(self) -> int:
+        """Contacts of matrices that were told to close since the station was opened."""
+        return self._station.relay_closures
+
+    @property
     def saturated(self) -> int:
         """ADC conversions that saturated since the station was opened."""
         with self._turn:

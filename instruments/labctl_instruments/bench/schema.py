@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from labctl_data.cells import Geometry
+from labctl_data.model import preset_names
 from labctl_instruments.bench.wiring import (
     LAYOUT_707B,
     LAYOUT_3706A,
@@ -25,6 +26,14 @@ from labctl_instruments.station.protocol import ChipIdentity
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 
+
+def _preset(name: str) -> str:
+    """Return the name of a device preset that there is."""
+    if name not in preset_names():
+        raise ValueError(f"asked for one of {', '.join(preset_names())}, found '{name}'")
+    return name
+
+
 DRIVERS = (
     "array-test-board",
     "bench-clock",
@@ -34,6 +43,9 @@ DRIVERS = (
     "keithley-3706a",
     "keithley-707b",
     "keysight-81160a",
+    "keysight-b1500a-hrsmu",
+    "keysight-b1500a-mpsmu",
+    "keysight-b1500a-spgu",
     "thermal-chuck",
 )
 FAULT_KINDS = (
@@ -64,7 +76,13 @@ ROLES_OF_A_KIND: Mapping[str, tuple[str, ...]] = {
 """Roles that a kind of bench must fill; `matrix` may be filled more than once."""
 OPTIONAL_ROLES = ("clock", "chuck")
 """Roles that a bench of any kind may fill."""
-_SMUS = ("keithley-2450", "keithley-2400", "keithley-2636b")
+_SMUS = (
+    "keithley-2450",
+    "keithley-2400",
+    "keithley-2636b",
+    "keysight-b1500a-hrsmu",
+    "keysight-b1500a-mpsmu",
+)
 DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
     "board": ("array-test-board",),
     "clock": ("bench-clock",),
@@ -72,12 +90,22 @@ DRIVERS_OF_A_ROLE: Mapping[str, tuple[str, ...]] = {
     "bit-line": _SMUS,
     "source-line": _SMUS,
     "word-line": _SMUS,
-    "pulser": ("keysight-81160a",),
+    "pulser": ("keysight-81160a", "keysight-b1500a-spgu"),
     "matrix": ("keithley-707b", "keithley-3706a"),
 }
 """Drivers that can fill a role."""
-CHANNELS_OF_A_DRIVER: Mapping[str, tuple[str, ...]] = {"keithley-2636b": ("a", "b")}
+_SLOTS = tuple(str(slot) for slot in range(1, 11))
+CHANNELS_OF_A_DRIVER: Mapping[str, tuple[str, ...]] = {
+    "keithley-2636b": ("a", "b"),
+    "keysight-b1500a-hrsmu": _SLOTS,
+    "keysight-b1500a-mpsmu": _SLOTS,
+    "keysight-b1500a-spgu": _SLOTS,
+}
 """Channels of the drivers whose instruments have several, each an instrument of the file."""
+MAINFRAME_OF_A_DRIVER: Mapping[str, str] = {
+    driver: "keysight-b1500a" for driver in CHANNELS_OF_A_DRIVER if "b1500a" in driver
+}
+"""What the drivers drive modules of: those of one mainframe have one address."""
 LAYOUTS: Mapping[str, MatrixLayout] = {
     "keithley-707b": LAYOUT_707B,
     "keithley-3706a": LAYOUT_3706A,
@@ -159,8 +187,8 @@ class InstrumentTable(Table):
     role: Role
     """What the station uses it for."""
     channel: str = ""
-    """Channel of an instrument that has several (`a` or `b`): each has its own table here, with
-    the same address."""
+    """Channel of an instrument that has several (`a` or `b`; a slot, `1` to `10`): each has its own
+    table here, with the same address."""
 
 
 class MeasurementTable(Table):
@@ -197,7 +225,7 @@ class FaultTable(Table):
 class VirtualTable(Table):
     """The simulated chip of a virtual bench."""
 
-    preset: Literal["yao", "yao-quiet"] | None = None
+    preset: Annotated[str, AfterValidator(_preset)] | None = None
     """Name of a shipped device model; either this or `file`."""
     file: Path | None = Field(default=None, strict=False)
     """A chip file; relative to the bench file's folder."""
@@ -313,10 +341,15 @@ def _addresses(bench: BenchFile) -> Iterable[tuple[str, str]]:
             yield place, f"driver '{table.driver}' needs channel {wanted}, found '{table.channel}'"
         others = users.setdefault(table.address.upper(), {})
         for channel, other in others.items():
-            if channel == table.channel or bench.instruments[other].driver != table.driver:
+            if channel == table.channel or _mainframe(bench, other) != _mainframe(bench, name):
                 yield place, f"address '{table.address}' is also used by [instruments.{other}]"
                 break
         others.setdefault(table.channel, name)
+
+
+def _mainframe(bench: BenchFile, name: str) -> str:
+    driver: str = bench.instruments[name].driver
+    return MAINFRAME_OF_A_DRIVER.get(driver, driver)
 
 
 def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:

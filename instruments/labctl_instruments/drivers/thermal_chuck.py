@@ -27,6 +27,13 @@ class ThermalChuck(ScpiInstrument):
         get_process=lambda degrees: degrees + _ZERO_CELSIUS,
         set_process=lambda kelvin: kelvin - _ZERO_CELSIUS,
     )
+    temperature_limit: float = Instrument.control(
+        ":SOUR:TEMP:PROT:HIGH?",
+        ":SOUR:TEMP:PROT:HIGH %.9g",
+        """Control the set point beyond which it refuses, in K (float).""",
+        get_process=lambda degrees: degrees + _ZERO_CELSIUS,
+        set_process=lambda kelvin: kelvin - _ZERO_CELSIUS,
+    )
     temperature: float = Instrument.measurement(
         ":MEAS:TEMP?",
         """Measure the temperature of the chuck, in K (float).""",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
@@ -51,6 +52,9 @@ class Chuck(Quieted, Protocol):
         """Refuse an instrument of another model."""
         ...
 
+    def secure(self, setting: str, value: float) -> None:
+        """Set a property that guards the chip, read it back and compare."""
+
     def hold(self, kelvin: float) -> None:
         """Go to a temperature, in K, and hold it."""
 
@@ -98,6 +102,11 @@ class BoundStation:
         return self.bench.geometry
 
     @property
+    def relay_closures(self) -> int:
+        """Contacts of matrices that were told to close; there are none where no relay is."""
+        return 0
+
+    @property
     def ledger(self) -> LedgerSink:
         """Where messages that can pulse are written down before they are sent."""
         return self._admission.ledger
@@ -110,6 +119,8 @@ class BoundStation:
         """Put the chip on a chuck; it comes to rest, and closes, with the other instruments."""
         chuck.check_identity()
         chuck.output_off()
+        if math.isfinite(self.bench.envelope.temperature):
+            chuck.secure("temperature_limit", self.bench.envelope.temperature)
         self._chuck = chuck
         self._instruments = (*self._instruments, chuck)
 
@@ -118,9 +129,12 @@ class BoundStation:
 
         Raises
         ------
+        EnvelopeError
+            If it is beyond the envelope: nothing is sent.
         StationError
             If the bench has no chuck, or it does not arrive in time.
         """
+        self.bench.envelope.check_temperature(kelvin, where=self.bench.path.name)
         chuck = self._chuck
         if chuck is None:
             problem = f"asked for {kelvin:g} K, the bench has no chuck"

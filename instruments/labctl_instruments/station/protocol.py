@@ -156,6 +156,11 @@ class Station(Protocol):
         ...
 
     @property
+    def relay_closures(self) -> int:
+        """Contacts of matrices that were told to close since the station was opened."""
+        ...
+
+    @property
     def ledger(self) -> LedgerSink:
         """Where messages that can pulse are written down; the engine puts the run's ledger here."""
         ...

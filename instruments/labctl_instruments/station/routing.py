@@ -80,6 +80,8 @@ class Routing:
         ]
         self._joined: RowArray = np.full(len(columns), OPEN)
         self._is_known = False
+        self.closures = 0
+        """Contacts told to close."""
 
     def differs(self, rows: RowArray) -> bool:
         """Return whether joining lines to `rows` would, or could, move a relay."""
@@ -98,6 +100,7 @@ class Routing:
             closed = self._channels(np.flatnonzero(rows != OPEN), rows)
             for name, matrix in self._matrices.items():
                 matrix.close_only(closed[name])
+                self.closures += len(closed[name])
         self._joined = rows.copy()
         self._is_known = True
 
@@ -112,6 +115,7 @@ class Routing:
         for name, matrix in self._matrices.items():
             if opened[name] or closed[name]:
                 matrix.exchange_channels(opened[name], closed[name])
+                self.closures += len(closed[name])
 
     def _channels(self, lines: npt.NDArray[np.intp], rows: RowArray) -> dict[str, list[str]]:
         """Return, by mainframe, the crosspoints that join `lines` to their `rows`."""

@@ -128,6 +128,11 @@ class SmuStation(BoundStation):
         """Conversions that met the top of their range since the station was opened."""
         return self._saturated
 
+    @property
+    def relay_closures(self) -> int:
+        """Contacts of the matrices that were told to close since the station was opened."""
+        return self._routing.closures
+
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances, (n,), in S; see `Station.read`."""
         self._admission.check_read(voltage, averages)

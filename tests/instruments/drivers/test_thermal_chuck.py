@@ -49,3 +49,12 @@ def test_the_temperature_is_in_kelvin():
 def test_shutting_down_sends_output_off_and_asks_nothing():
     with expected_protocol(ThermalChuck, [(b":OUTP 0", None)]) as chuck:
         chuck.shutdown()
+
+
+def test_the_limit_is_set_in_celsius_and_read_back():
+    dialogue = [
+        (b":SOUR:TEMP:PROT:HIGH 126.85", None),
+        (b":SOUR:TEMP:PROT:HIGH?", b"+1.268500E+02"),
+    ]
+    with expected_protocol(ThermalChuck, dialogue) as chuck:
+        chuck.secure("temperature_limit", 400.0)

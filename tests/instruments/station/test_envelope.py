@@ -1,6 +1,7 @@
 """The envelope, and what is counted against it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,3 +52,29 @@ def test_the_compliance_may_be_the_current_limit_and_no_more():
 def test_a_count_is_told_without_a_unit():
     with pytest.raises(EnvelopeError, match=r"pulses on one cell 101 exceeds pulses = 100$"):
         ENVELOPE.check_counts([100, 101], where="b.toml")
+
+
+def test_without_a_power_or_a_temperature_there_is_no_such_limit():
+    ENVELOPE.check_sweep([3.0], gate=1.0, compliance=1e-4, where="b.toml")
+    ENVELOPE.check_temperature(1e3, where="b.toml")
+
+
+def test_the_power_of_a_pulse_is_judged_with_the_highest_current():
+    weak = replace(ENVELOPE, power=2.5e-4)
+
+    weak.check_pulses(2.5, 1e-9, 1.0, where="b.toml")  # 2.5 V * 100 uA = 250 uW
+    with pytest.raises(EnvelopeError, match=r"worst-case pulse power 0\.00026 W exceeds power"):
+        weak.check_pulses(2.6, 1e-9, 1.0, where="b.toml")
+
+
+def test_the_power_of_a_sweep_is_judged_at_its_compliance():
+    weak = replace(ENVELOPE, power=2e-5)
+
+    weak.check_sweep([-2.0], gate=1.0, compliance=1e-5, where="b.toml")
+    with pytest.raises(EnvelopeError, match=r"power of a sweep at its compliance 2\.1e-05 W"):
+        weak.check_sweep([-2.1], gate=1.0, compliance=1e-5, where="b.toml")
+
+
+def test_a_temperature_beyond_the_envelope_is_refused():
+    with pytest.raises(EnvelopeError, match=r"temperature 361 K exceeds temperature = 360 K"):
+        replace(ENVELOPE, temperature=360.0).check_temperature(361.0, where="b.toml")

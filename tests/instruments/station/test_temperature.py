@@ -9,7 +9,7 @@ import labctl_instruments as li
 from labctl_data.cells import Cells
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.loading import find_bench
-from labctl_instruments.errors import RefusalError
+from labctl_instruments.errors import EnvelopeError, RefusalError
 
 CHUCK = """
 [instruments.chuck]
@@ -19,13 +19,19 @@ role = "chuck"
 """
 
 
+def bench_on_a_chuck(name, folder, highest=400.0):
+    """Write a shipped bench with a chuck, and the highest temperature of its envelope, in K."""
+    text = find_bench(name).read_text(encoding="utf-8")
+    text = text.replace("temperature = 400.0", f"temperature = {highest}")
+    path = folder / f"{name}.toml"
+    path.write_text(text.replace("[virtual]", f"{CHUCK}\n[virtual]"), encoding="utf-8")
+    return path
+
+
 @pytest.fixture(params=["sim-board", "sim-smu"])
 def station(request, tmp_path):
     """A shipped bench with a chuck."""
-    text = find_bench(request.param).read_text(encoding="utf-8")
-    path = tmp_path / f"{request.param}.toml"
-    path.write_text(text.replace("[virtual]", f"{CHUCK}\n[virtual]"), encoding="utf-8")
-    with li.open_bench(path, seed=4) as opened:
+    with li.open_bench(bench_on_a_chuck(request.param, tmp_path), seed=4) as opened:
         yield opened
 
 
@@ -68,6 +74,25 @@ def test_at_rest_no_temperature_is_held(station) -> None:
     assert station._chuck.temperature == pytest.approx(298.15, abs=0.01)
 
 
-def test_a_temperature_beyond_the_chuck_is_refused_by_it(station) -> None:
-    with pytest.raises(RefusalError, match="chuck: -222"):
-        station.set_temperature(600.0)
+def test_a_temperature_beyond_the_envelope_is_refused_before_anything_is_sent(station) -> None:
+    log = rack_of(station).log
+    sent = log.n_exchanges
+
+    with pytest.raises(EnvelopeError, match=r"temperature 401 K exceeds temperature = 400 K"):
+        station.set_temperature(401.0)
+
+    assert log.n_exchanges == sent
+
+
+def test_the_chucks_own_limit_is_that_of_the_envelope(station) -> None:
+    assert station._chuck.temperature_limit == pytest.approx(400.0)
+
+
+def test_a_temperature_beyond_the_chuck_is_refused_by_it(tmp_path) -> None:
+    path = bench_on_a_chuck("sim-board", tmp_path, highest=500.0)
+
+    with (
+        li.open_bench(path, seed=4) as station,
+        pytest.raises(RefusalError, match="chuck: -222"),
+    ):
+        station.set_temperature(499.0)
