@@ -9,89 +9,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from pyvisa import constants, highlevel, rname
 from pyvisa.constants import EventMechanism, EventType, ResourceAttribute, StatusCode
-from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
+from pyvisa.typing import VISAEventContext, VISAHandler, VISARMSession, VISASession
 from pyvisa.util import DebugInfo, LibraryPath
 
-from labctl_instruments.errors import ConnectionLostError
 from labctl_instruments.virtual.opening import open_rack
-from labctl_instruments.virtual.persona import QUERY_INTERRUPTED, QUERY_UNTERMINATED
 from labctl_instruments.virtual.rack import Rack, registered
-from labctl_instruments.virtual.scpi.status import MASTER_SUMMARY, MESSAGE_AVAILABLE
+from labctl_instruments.virtual.visa_events import SERVICE_REQUEST
+from labctl_instruments.virtual.visa_session import VisaSession
 
 DEFAULT_BENCH = "sim-board"
-DEFAULT_TIMEOUT = 2000
-"""In ms, as VISA counts; an answer is there at once or never, so no time is spent waiting."""
 
 _SUCCESS = StatusCode.success
-_MAX_COUNT = StatusCode.success_max_count_read
-_TERMINATED = StatusCode.success_termination_character_read
-
-
-class _Session:
-    """One opened instrument: its attributes, what was written and what waits to be read."""
-
-    __slots__ = (
-        "address",
-        "attributes",
-        "input",
-        "is_lost",
-        "output",
-        "position",
-        "rack",
-        "termchar",
-    )
-
-    def __init__(self, rack: Rack, address: str, parsed: rname.ResourceName) -> None:
-        self.rack = rack
-        self.address = address
-        self.input = b""
-        self.output = b""
-        self.position = 0
-        self.termchar = b"\n"
-        self.attributes: dict[int, Any] = _attributes(parsed)
-        self.is_lost = False
-
-    def write(self, data: bytes) -> None:
-        """Send a message, or keep it until the one that ends it."""
-        if not self.attributes[ResourceAttribute.send_end_enabled]:
-            self.input += data
-            return
-        message = self.input + data if self.input else data
-        self.input = b""
-        if self.output:
-            self.discard()
-            self.rack.query_error(self.address, QUERY_INTERRUPTED)
-        try:
-            self.output = self.rack.exchange(self.address, message)
-        except ConnectionLostError:
-            self.is_lost = True
-
-    def read(self, count: int) -> tuple[bytes, StatusCode]:
-        """Return what waits, up to its end, to the termination character, or to `count` bytes."""
-        output, start = self.output, self.position
-        if not output:
-            self.rack.query_error(self.address, QUERY_UNTERMINATED)
-            return b"", StatusCode.error_timeout
-        stop = min(len(output), start + count)
-        status = _SUCCESS if stop == len(output) else _MAX_COUNT
-        if self.attributes[ResourceAttribute.termchar_enabled]:
-            end = output.find(self.termchar, start, stop)
-            if end >= 0:
-                stop, status = end + 1, _TERMINATED
-        if stop == len(output):
-            self.discard()
-        else:
-            self.position = stop
-        return output[start:stop], status
-
-    def discard(self) -> None:
-        """Forget what waits to be read."""
-        self.output = b""
-        self.position = 0
+_LOCKED = StatusCode.error_resource_locked
 
 
 class LabctlLibrary(highlevel.VisaLibraryBase):
@@ -113,8 +46,9 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         rack = registered(self.library_path)
         self._is_own_rack = rack is None
         self.rack = open_rack(self.library_path) if rack is None else rack
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, VisaSession] = {}
         self._handles = itertools.count(1)
+        self._contexts: dict[int, EventType] = {}
         self._addresses = {_canonical(address): address for address in self.rack.addresses}
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
@@ -141,15 +75,23 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         address = self._addresses.get(_canonical(resource_name))
         if address is None:
             return VISASession(0), self._fail(None, StatusCode.error_resource_not_found)
+        opened = VisaSession(self.rack, address, parsed)
+        if access_mode != constants.AccessModes.no_lock:
+            status = _lock(opened, constants.Lock(access_mode), open_timeout, None)[1]
+            if status < 0:
+                return VISASession(0), self._fail(None, status)
         handle = VISASession(next(self._handles))
-        self._sessions[handle] = _Session(self.rack, address, parsed)
+        self._sessions[handle] = opened
         return handle, self.handle_return_value(handle, _SUCCESS)
 
     def close(self, session: VISASession | VISAEventContext | VISARMSession) -> StatusCode:
         """Close a session; the resource manager's own closes a rack that was opened for it."""
         if session == self._manager and self._is_own_rack:
             self.rack.close()
-        self._sessions.pop(session, None)
+        opened = self._sessions.pop(session, None)
+        if opened is not None:
+            opened.close()
+        self._contexts.pop(session, None)
         return self.handle_return_value(None, _SUCCESS)
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
@@ -157,6 +99,8 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return 0, self._fail(session, StatusCode.error_invalid_object)
+        if opened.locks.held and not opened.is_admitted:
+            return 0, self._fail(session, _LOCKED)
         if not opened.is_lost:
             opened.write(data)
         if opened.is_lost:
@@ -169,6 +113,8 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return b"", self._fail(session, StatusCode.error_invalid_object)
+        if opened.locks.held and not opened.is_admitted:
+            return b"", self._fail(session, _LOCKED)
         if opened.is_lost:
             return b"", self._fail(session, StatusCode.error_connection_lost)
         data, status = opened.read(count)
@@ -187,10 +133,11 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
 
     def clear(self, session: VISASession) -> StatusCode:
         """Send a device clear; what waits to be read is lost."""
-        opened = self._opened(session)
+        opened = self._admitted(session)
         opened.discard()
         opened.input = b""
         opened.rack.clear(opened.address)
+        opened.notice()
         return self.handle_return_value(session, _SUCCESS)
 
     def flush(self, session: VISASession, mask: constants.BufferOperation) -> StatusCode:
@@ -206,20 +153,36 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         return self.handle_return_value(session, _SUCCESS)
 
     def read_stb(self, session: VISASession) -> tuple[int, StatusCode]:
-        """Poll the status byte; bit 4 tells whether an answer waits."""
-        opened = self._opened(session)
-        value = opened.rack.status_byte(opened.address)
-        if opened.output:
-            value |= MESSAGE_AVAILABLE
-        return value, self.handle_return_value(session, _SUCCESS)
+        """Poll the status byte: bit 4 tells whether an answer waits, bit 6 who requests service."""
+        opened = self._admitted(session)
+        return opened.poll(), self.handle_return_value(session, _SUCCESS)
 
     def assert_trigger(
         self, session: VISASession, protocol: constants.TriggerProtocol
     ) -> StatusCode:
         """Send a group execute trigger."""
-        opened = self._opened(session)
+        opened = self._admitted(session)
         opened.rack.trigger(opened.address)
+        opened.notice()
         return self.handle_return_value(session, _SUCCESS)
+
+    def lock(
+        self,
+        session: VISASession,
+        lock_type: constants.Lock,
+        timeout: int,
+        requested_key: str | None = None,
+    ) -> tuple[str, StatusCode]:
+        """Lock an instrument; `timeout` in ms, of which 0xFFFFFFFF is for ever."""
+        opened = self._opened(session)
+        key, status = _lock(opened, lock_type, timeout, requested_key)
+        return key, self.handle_return_value(session, status)
+
+    def unlock(self, session: VISASession) -> StatusCode:
+        """Undo the latest lock of this session."""
+        opened = self._opened(session)
+        status = opened.locks.release(opened.address, opened)
+        return self.handle_return_value(session, status)
 
     def gpib_control_ren(
         self, session: VISASession, mode: constants.RENLineOperation
@@ -233,7 +196,12 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         attribute: Any,  # noqa: ANN401
     ) -> tuple[Any, StatusCode]:
         """Return an attribute of a session."""
+        if session in self._contexts:
+            return self._contexts[session], self.handle_return_value(session, _SUCCESS)
         opened = self._opened(session)
+        if attribute == ResourceAttribute.resource_lock_state:
+            state = opened.locks.state(opened.address)
+            return state, self.handle_return_value(session, _SUCCESS)
         if attribute not in opened.attributes:
             return None, self._fail(session, StatusCode.error_nonsupported_attribute)
         return opened.attributes[attribute], self.handle_return_value(session, _SUCCESS)
@@ -258,32 +226,92 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         mechanism: EventMechanism,
         context: None = None,
     ) -> StatusCode:
-        """Accept; service requests are found by polling."""
+        """Tell of service requests by a queue, by handlers, or by handlers later on."""
+        opened = self._opened(session)
+        if event_type != SERVICE_REQUEST:
+            return self._fail(session, StatusCode.error_invalid_event)
+        if mechanism & EventMechanism.handler and not opened.watcher.handlers:
+            return self._fail(session, StatusCode.error_handler_not_installed)
+        opened.service.enable(opened.address, opened.watcher, mechanism)
+        opened.notice()
         return self.handle_return_value(session, _SUCCESS)
 
     def disable_event(
         self, session: VISASession, event_type: EventType, mechanism: EventMechanism
     ) -> StatusCode:
-        """Accept."""
+        """Tell of events no more by that mechanism."""
+        opened = self._opened(session)
+        opened.service.disable(opened.address, opened.watcher, mechanism)
         return self.handle_return_value(session, _SUCCESS)
 
     def discard_events(
         self, session: VISASession, event_type: EventType, mechanism: EventMechanism
     ) -> StatusCode:
-        """Accept; no event is queued."""
+        """Forget the events that wait."""
+        watcher = self._opened(session).watcher
+        if mechanism & EventMechanism.queue:
+            watcher.queue.clear()
+        if mechanism & EventMechanism.suspend_handler:
+            watcher.suspended = 0
         return self.handle_return_value(session, _SUCCESS)
 
     def wait_on_event(
         self, session: VISASession, in_event_type: EventType, timeout: int
     ) -> tuple[EventType, VISAEventContext, StatusCode]:
-        """Return at once when the instrument requests service, else time out at once."""
+        """Wait until a service request is queued; `timeout` in ms of the wall's clock."""
         opened = self._opened(session)
-        requested = opened.rack.status_byte(opened.address) & MASTER_SUMMARY
-        status = _SUCCESS if requested else StatusCode.error_timeout
-        context = VISAEventContext(next(self._handles))
-        return in_event_type, context, self.handle_return_value(session, status)
+        if not opened.watcher.mechanisms & EventMechanism.queue:
+            self._fail(session, StatusCode.error_not_enabled)
+        opened.notice()  # who answers on another session, or on a socket, may have changed it
+        if not opened.service.wait(opened.watcher, _seconds(timeout)):
+            self._fail(session, StatusCode.error_timeout)
+        status = self.handle_return_value(session, _SUCCESS)
+        return SERVICE_REQUEST, self._context(SERVICE_REQUEST), status
 
-    def _opened(self, session: int) -> _Session:
+    def install_handler(
+        self, session: VISASession, event_type: EventType, handler: VISAHandler, user_handle: object
+    ) -> tuple[VISAHandler, object, VISAHandler, StatusCode]:
+        """Call a function at each event, in the thread whose message brought it about."""
+        watcher = self._opened(session).watcher
+
+        def call(function: VISAHandler, user: object) -> None:
+            context = self._context(event_type)
+            try:
+                function(session, event_type, context, user)
+            finally:
+                self._contexts.pop(context, None)
+
+        watcher.call = call
+        watcher.handlers.append((handler, user_handle))
+        return handler, user_handle, handler, self.handle_return_value(session, _SUCCESS)
+
+    def uninstall_handler(
+        self,
+        session: VISASession,
+        event_type: EventType,
+        handler: VISAHandler,
+        user_handle: object = None,
+    ) -> StatusCode:
+        """Call a function no more."""
+        opened = self._sessions.get(session)
+        if opened is not None:
+            opened.watcher.handlers.remove((handler, user_handle))
+        return self.handle_return_value(None, _SUCCESS)
+
+    def _context(self, event_type: EventType) -> VISAEventContext:
+        """Return a handle under which the type of an event can be asked for."""
+        context = VISAEventContext(next(self._handles))
+        self._contexts[context] = event_type
+        return context
+
+    def _admitted(self, session: int) -> VisaSession:
+        """Return a session that may talk to its instrument; refuse one that is locked out."""
+        opened = self._opened(session)
+        if not opened.is_admitted:
+            self._fail(session, _LOCKED)
+        return opened
+
+    def _opened(self, session: int) -> VisaSession:
         if session not in self._sessions:
             self._fail(None, StatusCode.error_invalid_object)
         return self._sessions[session]
@@ -301,23 +329,12 @@ def _canonical(resource: str) -> str:
         return resource.upper()
 
 
-def _attributes(parsed: rname.ResourceName) -> dict[int, Any]:
-    """Return the attributes of a newly opened session."""
-    named = cast("Any", parsed)
-    return {
-        ResourceAttribute.timeout_value: DEFAULT_TIMEOUT,
-        ResourceAttribute.termchar: ord("\n"),
-        ResourceAttribute.termchar_enabled: False,
-        ResourceAttribute.send_end_enabled: True,
-        ResourceAttribute.suppress_end_enabled: False,
-        ResourceAttribute.interface_type: parsed.interface_type_const,
-        ResourceAttribute.interface_number: int(getattr(named, "board", 0) or 0),
-        ResourceAttribute.resource_class: parsed.resource_class,
-        ResourceAttribute.resource_name: str(parsed),
-        ResourceAttribute.resource_manufacturer_name: "labctl",
-        ResourceAttribute.resource_impl_version: 0x00100000,
-        ResourceAttribute.resource_spec_version: 0x00700000,
-        ResourceAttribute.resource_lock_state: constants.AccessModes.no_lock,
-        ResourceAttribute.io_prot: constants.IOProtocol.normal,
-        ResourceAttribute.dma_allow_enabled: False,
-    }
+def _lock(
+    opened: VisaSession, kind: constants.Lock, timeout: int, key: str | None
+) -> tuple[str, StatusCode]:
+    return opened.locks.acquire(opened.address, opened, kind, seconds=_seconds(timeout), key=key)
+
+
+def _seconds(timeout: int) -> float | None:
+    """Return a time-out of VISA's, in s; None for ever."""
+    return None if timeout == constants.VI_TMO_INFINITE else timeout / 1000

@@ -25,7 +25,7 @@ ANSWER_KINDS = ("timeout", "garbage", "truncated", "late", "over-range")
 HELD_CURRENT = 1e-9
 """What a source still delivers after the fault `compliance`, in A."""
 _OVERFLOW = b"9.900000E+37"
-_READING = re.compile(rb"(?i)read|fetc|meas|trac")
+_READING = re.compile(rb"(?i)read|fetc|meas|trac|\bT[IV] \d|\bXE\b")
 _REAL_NUMBER = re.compile(rb"[+-]?\d+\.\d*(?:[eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+")
 
 
@@ -139,9 +139,9 @@ class FaultyDoor:
             return b""
         return late + reply
 
-    def status_byte(self) -> int:
+    def status_byte(self, *, message_available: bool = False) -> int:
         """Return the status byte."""
-        return self._inner.status_byte()
+        return self._inner.status_byte(message_available=message_available)
 
     def clear(self) -> None:
         """Pass a device clear on; it ends a late answer too."""

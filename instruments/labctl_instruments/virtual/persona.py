@@ -32,8 +32,8 @@ class Persona(Protocol):
         """Execute a message and return its answer; b"" where it asked nothing."""
         ...
 
-    def status_byte(self) -> int:
-        """Return the status byte, without its message-available bit."""
+    def status_byte(self, *, message_available: bool = False) -> int:
+        """Return the status byte; who holds the answers says whether one waits."""
         ...
 
     def clear(self) -> None:
@@ -71,9 +71,9 @@ class ScpiPersona:
         """Execute a message and return its answer."""
         return self.engine.handle(message)
 
-    def status_byte(self) -> int:
+    def status_byte(self, *, message_available: bool = False) -> int:
         """Return the status byte."""
-        return self.engine.status.byte()
+        return self.engine.status.byte(message_available=message_available)
 
     def clear(self) -> None:
         """Nothing runs between messages, and none is kept half read."""

@@ -110,10 +110,10 @@ class Rack:
             self.log.exchange(asked, address, message, clock.now(), reply)
         return reply
 
-    def status_byte(self, address: str) -> int:
-        """Poll the status byte of an instrument."""
+    def status_byte(self, address: str, *, message_available: bool = False) -> int:
+        """Return the status byte of an instrument, an answer of which waits or not."""
         with self._lock:
-            return self.persona(address).status_byte()
+            return self.persona(address).status_byte(message_available=message_available)
 
     def clear(self, address: str) -> None:
         """Send a device clear."""

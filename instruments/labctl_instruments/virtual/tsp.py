@@ -232,9 +232,9 @@ class TspPersona:
         """Run a message and return what it printed."""
         return self._engine.handle(message)
 
-    def status_byte(self) -> int:
+    def status_byte(self, *, message_available: bool = False) -> int:
         """Return the status byte."""
-        return self._engine.status.byte()
+        return self._engine.status.byte(message_available=message_available)
 
     def clear(self) -> None:
         """Forget a script that is half sent; nothing runs between messages."""

@@ -1,0 +1,149 @@
+"""One opened instrument of the VISA library, and what all sessions on a rack share."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, cast
+
+from pyvisa import constants, rname
+from pyvisa.constants import EventMechanism, ResourceAttribute, StatusCode
+
+from labctl_instruments.errors import ConnectionLostError
+from labctl_instruments.virtual.persona import QUERY_INTERRUPTED, QUERY_UNTERMINATED
+from labctl_instruments.virtual.rack import Rack
+from labctl_instruments.virtual.scpi.status import MESSAGE_AVAILABLE
+from labctl_instruments.virtual.visa_events import ServiceRequests, Watcher
+from labctl_instruments.virtual.visa_locks import ResourceLocks
+
+DEFAULT_TIMEOUT = 2000
+"""In ms, as VISA counts; an answer is there at once or never, so no time is spent waiting."""
+
+
+class Desk:
+    """What the sessions of this process on one rack share: its locks and service requests."""
+
+    def __init__(self) -> None:
+        self.locks = ResourceLocks()
+        self.service = ServiceRequests()
+
+
+_desks: weakref.WeakKeyDictionary[Rack, Desk] = weakref.WeakKeyDictionary()
+
+
+class VisaSession:
+    """One opened instrument: its attributes, what was written and what waits to be read."""
+
+    __slots__ = (
+        "address",
+        "attributes",
+        "input",
+        "is_lost",
+        "locks",
+        "output",
+        "position",
+        "rack",
+        "service",
+        "termchar",
+        "watcher",
+    )
+
+    def __init__(self, rack: Rack, address: str, parsed: rname.ResourceName) -> None:
+        self.rack = rack
+        desk = _desks.setdefault(rack, Desk())
+        self.locks, self.service = desk.locks, desk.service
+        self.address = address
+        self.input = b""
+        self.output = b""
+        self.position = 0
+        self.termchar = b"\n"
+        self.attributes: dict[int, Any] = _attributes(parsed)
+        self.is_lost = False
+        self.watcher = Watcher()
+
+    def write(self, data: bytes) -> None:
+        """Send a message, or keep it until the one that ends it."""
+        if not self.attributes[ResourceAttribute.send_end_enabled]:
+            self.input += data
+            return
+        message = self.input + data if self.input else data
+        self.input = b""
+        if self.output:
+            self.discard()
+            self.rack.query_error(self.address, QUERY_INTERRUPTED)
+        try:
+            self.output = self.rack.exchange(self.address, message)
+        except ConnectionLostError:
+            self.is_lost = True
+        if self.address in self.service.followed:
+            self.notice()
+
+    def read(self, count: int) -> tuple[bytes, StatusCode]:
+        """Return what waits, up to its end, to the termination character, or to `count` bytes."""
+        output, start = self.output, self.position
+        if not output:
+            self.rack.query_error(self.address, QUERY_UNTERMINATED)
+            return b"", StatusCode.error_timeout
+        stop = min(len(output), start + count)
+        status = StatusCode.success if stop == len(output) else StatusCode.success_max_count_read
+        if self.attributes[ResourceAttribute.termchar_enabled]:
+            end = output.find(self.termchar, start, stop)
+            if end >= 0:
+                stop, status = end + 1, StatusCode.success_termination_character_read
+        if stop == len(output):
+            self.discard()
+            if self.address in self.service.followed:
+                self.notice()
+        else:
+            self.position = stop
+        return output[start:stop], status
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether no other session has locked the instrument."""
+        return not self.locks.held or self.locks.admits(self.address, self)
+
+    def status_byte(self) -> int:
+        """Return the instrument's status byte; bit 4 tells whether an answer waits here."""
+        waits = bool(self.output)
+        value = self.rack.status_byte(self.address, message_available=waits)
+        return value | MESSAGE_AVAILABLE if waits else value
+
+    def poll(self) -> int:
+        """Return the status byte as a serial poll does; see `ServiceRequests.poll`."""
+        return self.service.poll(self.address, self.status_byte())
+
+    def notice(self) -> None:
+        """Look whether the instrument requests service."""
+        self.service.notice(self.address, self.status_byte())
+
+    def close(self) -> None:
+        """Give back the locks, and want to be told nothing more."""
+        self.locks.forget(self.address, self)
+        self.service.disable(self.address, self.watcher, EventMechanism.all)
+
+    def discard(self) -> None:
+        """Forget what waits to be read."""
+        self.output = b""
+        self.position = 0
+
+
+def _attributes(parsed: rname.ResourceName) -> dict[int, Any]:
+    """Return the attributes of a newly opened session."""
+    named = cast("Any", parsed)
+    return {
+        ResourceAttribute.timeout_value: DEFAULT_TIMEOUT,
+        ResourceAttribute.termchar: ord("\n"),
+        ResourceAttribute.termchar_enabled: False,
+        ResourceAttribute.send_end_enabled: True,
+        ResourceAttribute.suppress_end_enabled: False,
+        ResourceAttribute.interface_type: parsed.interface_type_const,
+        ResourceAttribute.interface_number: int(getattr(named, "board", 0) or 0),
+        ResourceAttribute.resource_class: parsed.resource_class,
+        ResourceAttribute.resource_name: str(parsed),
+        ResourceAttribute.resource_manufacturer_name: "labctl",
+        ResourceAttribute.resource_impl_version: 0x00100000,
+        ResourceAttribute.resource_spec_version: 0x00700000,
+        ResourceAttribute.resource_lock_state: constants.AccessModes.no_lock,
+        ResourceAttribute.io_prot: constants.IOProtocol.normal,
+        ResourceAttribute.dma_allow_enabled: False,
+    }
