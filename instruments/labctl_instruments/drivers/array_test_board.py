@@ -118,8 +118,8 @@ class ArrayTestBoard(ScpiInstrument):
 
     def execute_mac(self, number: int, vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
         """Return the sums of `vectors`, (n, n_inputs), by plan `number`; flat, n * outputs."""
-        message = b":MAC:EXEC? %d," % number + encode_block(vectors)
-        return self.query_array(message + b"\n", SUM)
+        head = b":MAC:EXEC? %d," % number
+        return self.query_array(encode_block(vectors, before=head, after=b"\n"), SUM)
 
     def delete_mac(self, number: int) -> None:
         """Forget a sum plan."""

@@ -328,7 +328,7 @@ class BenchInstrument(Instrument):
             return self.adapter.read_bytes(-1)
         if connection.resource_name.upper().endswith("::SOCKET"):
             return _read_counted(connection)
-        return connection.read_raw()
+        return _read_to_end(connection)
 
 
 class ScpiInstrument(SCPIMixin, BenchInstrument):
@@ -368,6 +368,19 @@ def _head(asked: str | bytes) -> str:
     """Return the beginning of what was sent, for a message."""
     text = asked if isinstance(asked, str) else asked.decode("ascii", "replace")
     return text[:40].strip()
+
+
+def _read_to_end(connection: MessageBasedResource) -> bytes:
+    """Read up to END, as `read_raw` does, which copies what it has read twice."""
+    parts: list[bytes] = []
+    library, session = connection.visalib, connection.session
+    more = StatusCode.success_max_count_read
+    with connection.ignore_warning(StatusCode.success_device_not_present, more):
+        while True:
+            part, status = library.read(session, connection.chunk_size)
+            parts.append(part)
+            if status != more:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _read_counted(connection: MessageBasedResource) -> bytes:

@@ -134,7 +134,8 @@ class BoardStation(BoundStation):
             self._board.execute_mac(number, codes[start : start + step])
             for start in range(0, len(codes), step)
         ]
-        return np.concatenate([np.empty(0, np.int32), *sums]).reshape(len(codes), -1)
+        whole = sums[0] if len(sums) == 1 else np.concatenate([np.empty(0, np.int32), *sums])
+        return whole.reshape(len(codes), -1)
 
     def pulse_counts(self, cells: Cells) -> UInt32Array:
         """Return the programming pulses each cell ever received, (n,), by the board's counters."""

@@ -14,6 +14,8 @@ KEPT_ENTRIES = 50_000
 """Exchanges that are kept in memory unless the log is told otherwise."""
 LONGEST_MESSAGE = 256
 """Bytes of a message that are kept whole; of a longer one the first of them."""
+SUMMED_REPLY = 2**16
+"""Bytes of an answer that go into its CRC-32; of what was asked all do."""
 KEPT_EVENTS = 10_000
 """Events that are kept; later ones are counted."""
 
@@ -36,7 +38,8 @@ class LogEntry:
     """Resource string of the instrument; of an event, what it happened to."""
     direction: Direction
     message: bytes
-    """The bytes; of a long message the first `LONGEST_MESSAGE`, its length and its CRC-32."""
+    """The bytes; of a long message the first `LONGEST_MESSAGE`, its length and its CRC-32 (of an
+    answer's first `SUMMED_REPLY` bytes)."""
 
 
 Exchange = tuple[float, str, bytes, float, bytes]
@@ -68,7 +71,7 @@ class DialogueLog:
         if len(message) > LONGEST_MESSAGE:
             message = abbreviate(message)
         if len(reply) > LONGEST_MESSAGE:
-            reply = abbreviate(reply)
+            reply = abbreviate(reply, summed=SUMMED_REPLY)
         record = (asked, address, message, told, reply)
         self._exchanges.append(record)
         self.n_exchanges += 1
@@ -124,10 +127,14 @@ class DialogueLog:
             self._spill.write(json.dumps(line) + "\n")
 
 
-def abbreviate(message: bytes) -> bytes:
-    """Return the beginning of a long message, its length and the CRC-32 of the whole."""
+def abbreviate(message: bytes, *, summed: int | None = None) -> bytes:
+    """Return the beginning of a long message, its length and its CRC-32.
+
+    That is the checksum of the whole, or of its first `summed` bytes.
+    """
     head = message[:LONGEST_MESSAGE]
-    return b"%b...<%d bytes, crc32 %08x>" % (head, len(message), zlib.crc32(message))
+    checksum = zlib.crc32(memoryview(message)[:summed])
+    return b"%b...<%d bytes, crc32 %08x>" % (head, len(message), checksum)
 
 
 def _entries(record: Exchange) -> Iterator[LogEntry]:

@@ -15,18 +15,22 @@ _MAX_LENGTH = 999_999_999
 _HASH = ord("#")
 
 
-def encode_block(payload: Buffer | npt.NDArray[Any]) -> bytes:
+def encode_block(
+    payload: Buffer | npt.NDArray[Any], *, before: bytes = b"", after: bytes = b""
+) -> bytes:
     """Return `payload` as a definite-length block.
 
     Parameters
     ----------
     payload : bytes-like or ndarray
-        What the block carries; an array goes in its own byte order, C order.
+        What the block carries; an array goes in its own byte order, C order. It is copied once.
+    before, after : bytes
+        What of the message stands around the block.
 
     Returns
     -------
     bytes
-        The block, header included.
+        The block, header included, and what stands around it.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def encode_block(payload: Buffer | npt.NDArray[Any]) -> bytes:
     if length > _MAX_LENGTH:
         raise BlockError(f"block of {length} bytes: at most {_MAX_LENGTH} fit nine digits")
     digits = b"%d" % length
-    return b"".join((b"#%d" % len(digits), digits, body))
+    return b"".join((before, b"#%d" % len(digits), digits, body, after))
 
 
 def decode_block(message: Buffer, start: int = 0) -> tuple[memoryview, int]:

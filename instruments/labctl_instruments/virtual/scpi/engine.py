@@ -179,20 +179,21 @@ class ScpiEngine:
         self._reset = reset
         self._is_atomic = is_atomic
         self._plans: dict[bytes, Plan] = {}
+        self._queries: dict[bytes, _Step] = {}
         self._add_common(identity)
         self._add_system()
 
     def handle(self, message: bytes) -> bytes:
         """Execute a message and return its answers; b"" where it asked nothing."""
+        query = self._queries.get(message)
+        if query is not None:
+            return self._answer(query)
         plan = self._plans.get(message)
         if plan is None:
             plan = self._plan(message)
-        replies = []
-        for steps in plan:
-            answers = self._execute(steps)
-            if answers:
-                replies.append((answers[0] if len(answers) == 1 else b";".join(answers)) + b"\n")
-        return replies[0] if len(replies) == 1 else b"".join(replies)
+        if len(plan) == 1:
+            return self._reply(plan[0])
+        return b"".join(map(self._reply, plan))
 
     def reset(self) -> None:
         """Do as `*RST` says."""
@@ -204,8 +205,27 @@ class ScpiEngine:
         if len(message) <= CACHED_LENGTH:
             if len(self._plans) >= CACHED_MESSAGES:
                 self._plans.clear()
+                self._queries.clear()
             self._plans[message] = plan
+            if len(plan) == 1 and len(plan[0]) == 1:
+                self._remember_query(message, plan[0][0])
         return plan
+
+    def _remember_query(self, message: bytes, step: _Step | ScpiError) -> None:
+        """Keep a message that is one query apart: most are, and they need no more than a call."""
+        if isinstance(step, _Step) and step.is_query and not self._is_atomic:
+            self._queries[message] = step
+
+    def _answer(self, query: _Step) -> bytes:
+        """Execute a message that is one query."""
+        try:
+            answer = query.handler(*query.arguments)
+        except ScpiError as error:
+            self.status.raise_error(error)
+            return b""
+        if isinstance(answer, np.ndarray):
+            return encode_block(answer, after=b"\n")
+        return _encode(answer, self._table.number_format) + b"\n"
 
     def _steps(self, units: Sequence[Unit | ScpiError]) -> Iterable[_Step | ScpiError]:
         for unit in units:
@@ -214,11 +234,24 @@ class ScpiEngine:
             except ScpiError as error:
                 yield error
 
-    def _execute(self, steps: Sequence[_Step | ScpiError]) -> list[bytes]:
+    def _reply(self, steps: Sequence[_Step | ScpiError]) -> bytes:
+        """Execute a program message and return its response message."""
+        answers = self._execute(steps)
+        if not answers:
+            return b""
+        last = answers.pop()
+        before = b";".join([*answers, b""]) if answers else b""
+        if isinstance(last, np.ndarray):
+            return encode_block(last, before=before, after=b"\n")
+        text: bytes = last
+        return before + text + b"\n"
+
+    def _execute(self, steps: Sequence[_Step | ScpiError]) -> list[Any]:
+        """Return the answers, encoded; an array that is the last of them as it is."""
         if self._is_atomic and (refusal := _first_error(steps)) is not None:
             self.status.raise_error(refusal)
             return []
-        answers: list[bytes] = []
+        answers: list[Any] = []
         for step in steps:
             try:
                 if isinstance(step, ScpiError):
@@ -230,7 +263,9 @@ class ScpiEngine:
                     break
                 continue
             if step.is_query:
-                answers.append(_encode(answer, self._table.number_format))
+                is_last_array = isinstance(answer, np.ndarray) and step is steps[-1]
+                form = self._table.number_format
+                answers.append(answer if is_last_array else _encode(answer, form))
         return answers
 
     def _add_common(self, identity: str) -> None:
