@@ -101,7 +101,26 @@ for old, channel in ((18, "a"), (19, "b"), (20, "a")):
         f'channel = "{channel}"',
     )
 SMU_3706A = SMU.replace("keithley-707b", "keithley-3706a")
-TEXTS = {"board": BOARD, "smu": SMU, "smu_2636b": SMU_2636B, "smu_3706a": SMU_3706A}
+SMU_B1500A = SMU
+for old, module in (
+    ('keithley-2450"\naddress = "GPIB0::18::INSTR"', ("hrsmu", 1)),
+    ('keithley-2450"\naddress = "GPIB0::19::INSTR"', ("hrsmu", 2)),
+    ('keithley-2450"\naddress = "GPIB0::20::INSTR"', ("mpsmu", 3)),
+    ('keysight-81160a"\naddress = "GPIB0::10::INSTR"', ("spgu", 5)),
+):
+    kind_of_module, slot = module
+    SMU_B1500A = SMU_B1500A.replace(
+        f'driver = "{old}',
+        f'driver = "keysight-b1500a-{kind_of_module}"\naddress = "GPIB0::17::INSTR"\n'
+        f'channel = "{slot}"',
+    )
+TEXTS = {
+    "board": BOARD,
+    "smu": SMU,
+    "smu_2636b": SMU_2636B,
+    "smu_3706a": SMU_3706A,
+    "smu_b1500a": SMU_B1500A,
+}
 
 Open = Callable[..., Any]
 

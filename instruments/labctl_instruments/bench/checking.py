@@ -23,6 +23,9 @@ _DRIVERS = {
     "keithley-707b": "keithley707b:Keithley707B",
     "thermal-chuck": "thermal_chuck:ThermalChuck",
     "keysight-81160a": "keysight81160a:Keysight81160A",
+    "keysight-b1500a-hrsmu": "keysight_b1500a:KeysightB1500ASmu",
+    "keysight-b1500a-mpsmu": "keysight_b1500a:KeysightB1500ASmu",
+    "keysight-b1500a-spgu": "keysight_b1500a:KeysightB1500ASpgu",
 }
 """Module and class of each driver that a bench file can name."""
 
@@ -87,7 +90,8 @@ def _ask(name: str, table: InstrumentTable, access: Access) -> InstrumentCheck:
     kind = getattr(import_module(f"labctl_instruments.drivers.{module}"), driver)
     listed = InstrumentCheck(name, table.driver, table.address)
     try:
-        instrument = kind(adapter_of(table, access), name)
+        channel = (table.channel,) if table.channel else ()
+        instrument = kind(adapter_of(table, access), name, *channel)
         identity = instrument.check_identity()
     except (InstrumentError, VisaError, OSError, ValueError) as error:
         return replace(listed, problem=" ".join(str(error).split()) or type(error).__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from pyvisa.highlevel import open_visa_library
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
     from labctl_instruments.drivers.keithley2636b import Channel, Keithley2636B
     from labctl_instruments.drivers.keithley_switch import KeithleySwitch
+    from labctl_instruments.drivers.keysight_b1500a import KeysightB1500AModule
     from labctl_instruments.drivers.voltage_source import VoltageSource
     from labctl_instruments.station.board import BoardStation
-    from labctl_instruments.station.smu import SmuStation, SourceMeter
+    from labctl_instruments.station.smu import PulseSource, SmuStation, SourceMeter
+
+    _Module = TypeVar("_Module", bound=KeysightB1500AModule)
 
 
 _TIMEOUT_MS = 30_000
@@ -235,6 +238,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
     from labctl_instruments.drivers.keithley2450 import Keithley2450
     from labctl_instruments.drivers.keithley3706a import Keithley3706A
     from labctl_instruments.drivers.keysight81160a import Keysight81160A
+    from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
     from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
 
     smus: dict[str, Callable[[VISAAdapter, str], VoltageSource]] = {
@@ -243,24 +247,33 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
     }
 
     opened: dict[str, Keithley2636B] = {}
+    frames: dict[str, KeysightB1500AModule] = {}
 
     def smu(role: str) -> SourceMeter:
         ((name, table),) = file.with_role(role).items()
         if table.driver == "keithley-2636b":
             return _channel_of_2636b(name, table, access, opened)
+        if table.driver.startswith("keysight-b1500a"):
+            return _module_of_b1500a(KeysightB1500ASmu, (name, table), access, frames)
         return smus[table.driver](adapter_of(table, access), name)
 
     switches: dict[str, Callable[[VISAAdapter, str], KeithleySwitch]] = {
         "keithley-707b": Keithley707B,
         "keithley-3706a": Keithley3706A,
     }
+
+    def pulse_source(name: str, table: InstrumentTable) -> PulseSource:
+        if table.driver == "keysight-b1500a-spgu":
+            return _module_of_b1500a(KeysightB1500ASpgu, (name, table), access, frames)
+        return Keysight81160A(adapter_of(table, access), name)
+
     ((pulser, pulser_table),) = file.with_role("pulser").items()
     channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
     instruments = SmuInstruments(
         bit=smu("bit-line"),
         source=smu("source-line"),
         gate=smu("word-line"),
-        pulser=Keysight81160A(adapter_of(pulser_table, access), pulser),
+        pulser=pulse_source(pulser, pulser_table),
         pulser_channel=channel,
         matrices={
             name: switches[table.driver](adapter_of(table, access), name)
@@ -290,6 +303,21 @@ def _channel_of_2636b(
         return opened[address].other(name, channel)
     opened[address] = Keithley2636B(adapter_of(table, access), name, channel)
     return opened[address]
+
+
+def _module_of_b1500a(
+    kind: type[_Module],
+    named: tuple[str, InstrumentTable],
+    access: Access,
+    opened: dict[str, KeysightB1500AModule],
+) -> _Module:
+    """Return a module; those of one mainframe share its connection, the first is in `opened`."""
+    name, table = named
+    address = table.address.upper()
+    if address in opened:
+        return kind.beside(opened[address], name, table.channel)
+    opened[address] = made = kind(adapter_of(table, access), name, table.channel)
+    return made
 
 
 _STATIONS: dict[str, Callable[[BenchFile, BenchInfo, Access], BoardStation | SmuStation]] = {

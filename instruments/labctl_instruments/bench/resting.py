@@ -38,6 +38,9 @@ _DRIVERS = {
     "keithley-3706a": "keithley3706a:Keithley3706A",
     "keithley-707b": "keithley707b:Keithley707B",
     "keysight-81160a": "keysight81160a:Keysight81160A",
+    "keysight-b1500a-hrsmu": "keysight_b1500a:KeysightB1500ASmu",
+    "keysight-b1500a-mpsmu": "keysight_b1500a:KeysightB1500ASmu",
+    "keysight-b1500a-spgu": "keysight_b1500a:KeysightB1500ASpgu",
 }
 """Module and class of the drivers that drive or join lines."""
 

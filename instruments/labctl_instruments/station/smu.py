@@ -16,6 +16,7 @@ from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
 from labctl_instruments.drivers.keithley2636b import Keithley2636B
 from labctl_instruments.drivers.keithley_switch import KeithleySwitch
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES, Keysight81160A
+from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
 from labctl_instruments.drivers.voltage_source import VoltageSource
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
@@ -33,8 +34,10 @@ from labctl_instruments.station.protocol import (
 )
 from labctl_instruments.station.routing import Routing, RowArray
 
-SourceMeter = VoltageSource | Keithley2636B
+SourceMeter = VoltageSource | Keithley2636B | KeysightB1500ASmu
 """What forces a voltage and reads a current: an instrument, or a channel of one."""
+PulseSource = Keysight81160A | KeysightB1500ASpgu
+"""What makes short pulses."""
 _MOST_AVERAGES = 100
 """Readings that a source-meter's filter takes at once."""
 _PAUSE = 50e-9
@@ -52,7 +55,7 @@ class SmuInstruments:
     """Holds one source line at 0 V and measures its current."""
     gate: SourceMeter
     """Drives word lines."""
-    pulser: Keysight81160A
+    pulser: PulseSource
     """Makes the short pulses."""
     pulser_channel: int
     """Its channel on the matrix."""
@@ -61,7 +64,7 @@ class SmuInstruments:
     wiring: Wiring
     """Lines of the chip on columns of the mainframes, instruments on their rows."""
 
-    def in_order_of_rest(self) -> Sequence[SourceMeter | Keysight81160A | KeithleySwitch]:
+    def in_order_of_rest(self) -> Sequence[SourceMeter | PulseSource | KeithleySwitch]:
         """Return all of them: those that drive first, then the relays."""
         return (self.bit, self.gate, self.pulser, self.source, *self.matrices.values())
 

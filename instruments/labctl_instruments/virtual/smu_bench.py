@@ -16,6 +16,14 @@ from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
 from labctl_instruments.virtual.personas.keithley2636b import Keithley2636BPersona
 from labctl_instruments.virtual.personas.keithley3706a import Keithley3706APersona
 from labctl_instruments.virtual.personas.keysight81160a import Keysight81160APersona
+from labctl_instruments.virtual.personas.keysight_b1500a import KeysightB1500APersona
+from labctl_instruments.virtual.personas.keysight_b1500a_smu import (
+    HRSMU,
+    MPSMU,
+    ModuleKind,
+    SmuModule,
+)
+from labctl_instruments.virtual.personas.keysight_b1500a_spgu import SpguModule
 from labctl_instruments.virtual.personas.source_measure_channel import SourceMeasureChannel
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
@@ -25,6 +33,11 @@ _SMUS: dict[str, type[Keithley2400Persona | Keithley2450Persona]] = {
     "keithley-2450": Keithley2450Persona,
 }
 _SWITCHES = {"keithley-707b": Keithley707BPersona, "keithley-3706a": Keithley3706APersona}
+_B1500A_SMUS: dict[str, ModuleKind] = {
+    "keysight-b1500a-hrsmu": HRSMU,
+    "keysight-b1500a-mpsmu": MPSMU,
+}
+_B1500A_SPGU = "keysight-b1500a-spgu"
 SMU_ROLES = ("bit-line", "source-line", "word-line")
 
 
@@ -38,22 +51,22 @@ def smu_personas(
     virtual = bench.virtual
     seed = chip.seed if virtual is None or virtual.noise else None
 
-    personas: dict[str, Persona] = {}
-    outputs: dict[tuple[str, int], Terminal] = {("ground", 1): Ground()}
-    smus = _with_roles(bench, SMU_ROLES)
+    smus, pulsers = _with_roles(bench, SMU_ROLES), bench.with_role("pulser")
+    personas, outputs = _b1500as(smus | pulsers, probed, clock, seed)
+    outputs["ground", 1] = Ground()
     for address, channels in _channels_of_2636b(smus, probed, clock, seed).items():
         personas[address] = Keithley2636BPersona(channels, clock)
         outputs |= {(channel.name, 1): channel for channel in channels.values()}
     for name, table in smus.items():
-        if table.driver not in _SMUS:
-            continue
-        smu = _SMUS[table.driver](name, probed, clock, MeterNoise(seed, name))
-        personas[table.address] = smu
-        outputs[name, 1] = smu.meter
-    for name, table in bench.with_role("pulser").items():
-        pulser = Keysight81160APersona(name, probed, clock, log)
-        personas[table.address] = pulser
-        outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
+        if table.driver in _SMUS:
+            smu = _SMUS[table.driver](name, probed, clock, MeterNoise(seed, name))
+            personas[table.address] = smu
+            outputs[name, 1] = smu.meter
+    for name, table in pulsers.items():
+        if table.driver != _B1500A_SPGU:
+            pulser = Keysight81160APersona(name, probed, clock, log)
+            personas[table.address] = pulser
+            outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
     for number, (name, table) in enumerate(matrices.items(), start=1):
         personas[table.address] = _SWITCHES[table.driver](
             name, router.crosspoints, probed, clock, serial=f"{1_000_000 + number}"
@@ -83,3 +96,31 @@ def _channels_of_2636b(
             spare = SourceMeasureChannel(name, probed, clock, MeterNoise(seed, name))
             channels.setdefault(letter, spare)
     return found
+
+
+def _b1500as(
+    modules: Mapping[str, InstrumentTable], probed: ProbedChip, clock: Clock, seed: int | None
+) -> tuple[dict[str, Persona], dict[tuple[str, int], Terminal]]:
+    """Return the B1500A by their addresses, and the outputs of their modules."""
+    smus: dict[str, dict[int, SmuModule]] = {}
+    spgus: dict[str, dict[int, SpguModule]] = {}
+    outputs: dict[tuple[str, int], Terminal] = {}
+    for name, table in modules.items():
+        if table.driver in _B1500A_SMUS:
+            kind, slot = _B1500A_SMUS[table.driver], int(table.channel)
+            noise = MeterNoise(seed, name)
+            smu = SmuModule(slot, kind, name, chip=probed, clock=clock, noise=noise)
+            smus.setdefault(table.address, {})[slot] = smu
+            outputs[name, 1] = smu.meter
+        elif table.driver == _B1500A_SPGU:
+            slot = int(table.channel)
+            spgu = SpguModule(slot, name, chip=probed, clock=clock)
+            spgus.setdefault(table.address, {})[slot] = spgu
+            outputs |= {
+                (name, number - 100 * slot): channel for number, channel in spgu.channels.items()
+            }
+    frames: dict[str, Persona] = {
+        address: KeysightB1500APersona(smus.get(address, {}), spgus.get(address, {}), clock)
+        for address in smus.keys() | spgus.keys()
+    }
+    return frames, outputs

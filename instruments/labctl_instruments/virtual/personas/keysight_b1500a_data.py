@@ -109,8 +109,8 @@ def _count(datum: Datum, place: int, bits: int) -> int:
         return 0
     full = _COUNTS["source" if datum.is_source else "measured"][place]
     most = 2 ** (bits - 1) - 1
-    count = max(-most, min(most, round(datum.value / datum.range * full)))
-    return count % 2**bits
+    count: int = max(-most, min(most, round(datum.value / datum.range * full)))
+    return int(count % 2**bits)
 
 
 def _four_bytes(datum: Datum) -> bytes:

@@ -5,7 +5,7 @@ What it forces and what its meter says is `SourceMeter`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -231,10 +231,11 @@ class SmuModule:
     def check(self, forced: Forced) -> None:
         """Raise what forbids forcing this: its range, its power, the interlock."""
         output, other = ("V", "I") if forced.quantity == "V" else ("I", "V")
-        span = self.span(output, forced.code)
+        if forced.code < 0:
+            raise FlexError(BAD_RANGE)
+        self.span(output, forced.code)
         self.span(other, forced.compliance_code)
-        highest = self.meter.model.highest[NAMES[output]]
-        if abs(forced.level) > (span or highest):
+        if abs(forced.level) > self.meter.model.highest[NAMES[output]]:
             raise FlexError(BAD_VALUE)
         voltage = forced.level if output == "V" else forced.compliance
         current = forced.compliance if output == "V" else forced.level
@@ -343,7 +344,3 @@ def _initial() -> Settings:
         for name, limit in FIRST_COMPLIANCE.items()
     }
     return Settings(sources)
-
-
-Find = Callable[[float], SmuModule]
-"""Returns the SMU of a channel number; FlexError where there is none."""
