@@ -63,6 +63,12 @@ class Estimate:
     """Highest current through one cell, in A: the compliance of the sweeps, or what the rehearsal's
     device model (its I-V law) gives at the highest pulse or read voltage and the highest
     conductance that the rehearsal read; the envelope's limit where either is not known."""
+    energy: float | None
+    """Highest energy of one pulse, stress pulse or point of a sweep in a cell, in J: its voltage
+    times `current` times its length; 0 where nothing is given, None where the instruments set the
+    length of a point."""
+    relay_closures: int
+    """Contacts of matrices that close."""
 
 
 def rehearse(
@@ -97,20 +103,30 @@ def rehearse(
         with stand_in.open() as station:
             began, began_wall = station.now(), time.monotonic()
             result = run(procedure, station, file, progress=progress)
-            ended = station.now()
+            ended, closures = station.now(), station.relay_closures
             limit = station.bench.envelope.current
-        given = open_run(file).ledger["count"]
-        demand = procedure.demand()
+        played, demand = open_run(file), procedure.demand()
+        current = max(demand.compliance, _pulsed(demand, stand_in, played, limit))
         return Estimate(
             time=ended - began,
             wall_time=time.monotonic() - began_wall,
             rows=result.rows,
             file_size=file.stat().st_size,
-            pulses=int(given.sum()),
+            pulses=int(played.ledger["count"].sum()),
             pulses_per_cell=demand.pulses_per_cell,
             voltage=demand.voltage,
-            current=max(demand.compliance, _pulsed(demand, stand_in, open_run(file), limit)),
+            current=current,
+            energy=_energy(played, current),
+            relay_closures=closures,
         )
+
+
+def _energy(run: Run, current: float) -> float | None:
+    """Return the highest energy of what the ledger says was given, in J, at `current` A."""
+    ledger = run.ledger
+    if not np.isfinite(ledger["width"]).all():
+        return None
+    return float((ledger["amplitude"] * ledger["width"]).max(initial=0.0) * current)
 
 
 def _pulsed(demand: Demand, where: BenchChoice, run: Run, limit: float) -> float:

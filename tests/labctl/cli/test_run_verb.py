@@ -61,12 +61,25 @@ def test_the_current_of_a_dry_run_is_that_of_the_highest_conductance_at_the_high
     expected = highest * 0.2 * np.sinh(1.5 * 2.0) / np.sinh(1.5 * 0.2)
     assert dry["estimate"]["current"] == pytest.approx(expected)
     assert expected > 100e-6
+    assert dry["estimate"]["energy"] == pytest.approx(2.0 * 50e-9 * expected)
 
 
 def test_the_current_of_a_dry_run_of_a_sweep_is_its_compliance(capsys):
     _, dry = _facts(capsys, "run", "IVSweep", "-p", "cells=0/0/0", "-p", "cycles=1", "--dry-run")
 
     assert dry["estimate"]["current"] == IVSweep().compliance
+    # Board: 1 ms a point, the highest at 1.5 V.
+    assert dry["estimate"]["energy"] == pytest.approx(1.5 * 1e-3 * IVSweep().compliance)
+    assert dry["estimate"]["relay_closures"] == 0
+
+
+def test_a_dry_run_counts_the_relays_that_the_run_closes(capsys):
+    read = ("ReadDisturb", "-p", "cells=0/0/0", "-p", "levels=0", "-p", "total=1")
+    _, dry = _facts(capsys, "run", *read, "--bench", "sim-smu", "--dry-run")
+
+    # 272 lines once each; then bit, source and word line of the cell change rows for the stress.
+    assert dry["estimate"]["relay_closures"] >= 272
+    assert dry["estimate"]["relay_closures"] < 272 + 20
 
 
 def test_a_dry_run_on_a_real_bench_connects_to_nothing(capsys):

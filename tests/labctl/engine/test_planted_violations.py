@@ -1,4 +1,4 @@
-"""What a parameter, a procedure or a plan asks beyond the envelope: found before an output is on."""
+"""What is asked beyond the envelope, by whatever way: found before an output is on."""
 
 from __future__ import annotations
 
