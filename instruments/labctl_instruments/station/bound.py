@@ -148,6 +148,10 @@ class BoundStation:
             self._time.wait(_LOOK_PERIOD)
             steady = steady + 1 if abs(chuck.temperature - kelvin) <= _TOLERANCE else 0
 
+    def temperature(self) -> float | None:
+        """Measure the temperature of the chuck, in K; None on a bench without one."""
+        return None if self._chuck is None else self._chuck.temperature
+
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass."""
         if not seconds >= 0:

@@ -252,6 +252,10 @@ class Station(Protocol):
     def set_temperature(self, kelvin: float) -> None:
         """Bring the chuck to `kelvin`; a bench without a chuck raises `StationError`."""
 
+    def temperature(self) -> float | None:
+        """Measure the temperature of the chuck, in K; None on a bench without one."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass."""
 
