@@ -8,9 +8,9 @@
 """
 
 from labctl_procedures.network.errors import ImagesError, NetworkError
+from labctl_procedures.network.graph import Network, accuracy_software
 from labctl_procedures.network.images import ImageSet, load_images
 from labctl_procedures.network.inference import InferenceResult, infer
-from labctl_procedures.network.layers import Network, accuracy_software
 from labctl_procedures.network.mapping import MappingSettings, accuracy_quantized, map_network
 from labctl_procedures.network.models import load_network
 from labctl_procedures.network.plan import NetworkPlan

@@ -14,9 +14,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.layers import FloatArray
 from labctl_procedures.network.plan import LayerPlan, NetworkPlan
-from labctl_procedures.network.signal_chain import BATCH, Mac, layer_inputs, next_maps, pad_images
+from labctl_procedures.network.signal_chain import Mac, input_maps, layer_counts, layer_inputs
 
 Bytes = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
@@ -57,14 +58,24 @@ def forward(plan: NetworkPlan, first: int, maps: Bytes, copy: int, mac: Mac) -> 
     -------
     list of Passage
         One a layer, first to last.
+
+    Raises
+    ------
+    NetworkError
+        If what comes after layer `first` is no chain of layers.
     """
+    if not plan.is_chain_from(first):
+        raise NetworkError(
+            f"training: what comes after layer '{plan.layers[first].layer.name}' branches or has "
+            "digital operators; only layers that end in a chain of layers can learn"
+        )
     passages = []
     for number in range(first, len(plan.layers)):
         vectors = layer_inputs(plan.layers[number], maps)
         sums = mac(number, plan.copy_of(number, copy), vectors)
         passages.append(Passage(number, vectors, sums))
         if number + 1 < len(plan.layers):
-            maps, _ = next_maps(plan.layers[number], sums, plan.layers[number + 1])
+            maps = next_maps(plan.layers[number], sums, plan.layers[number + 1])
     return passages
 
 
@@ -114,7 +125,7 @@ def _through_tail(
     """
     n = len(passage.sums) // layer.layer.positions
     onto_maps = _scattered(after, onto_inputs, n)
-    maps, _ = next_maps(layer, passage.sums, after)
+    maps = next_maps(layer, passage.sums, after)
     inner = _inner(after, onto_maps) * _inside(_inner(after, maps))
     return _unpooled(layer, passage.sums.reshape(n, *layer.layer.sum_shape), inner)
 
@@ -172,26 +183,6 @@ def _unpooled(layer: LayerPlan, sums: Int32Array, onto: FloatArray) -> FloatArra
     return whole.reshape(-1, outputs)
 
 
-def maps_into(plan: NetworkPlan, first: int, images: Bytes, mac: Mac) -> Bytes:
-    """Run images through the layers before `first`.
-
-    Image i meets copy ``i % plan.copies``.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width, channels), uint8
-        Padded input maps of layer `first`.
-    """
-    inputs = np.zeros((len(images), *plan.layers[first].layer.padded_shape), np.uint8)
-    padded = pad_images(plan, images)
-    for start in range(0, len(images), BATCH * plan.copies):
-        block = np.arange(start, min(start + BATCH * plan.copies, len(images)))
-        for copy in range(plan.copies):
-            chosen = block[block % plan.copies == copy]
-            maps = padded[chosen]
-            for number in range(first):
-                layer = plan.layers[number]
-                sums = mac(number, plan.copy_of(number, copy), layer_inputs(layer, maps))
-                maps, _ = next_maps(layer, sums, plan.layers[number + 1])
-            inputs[chosen] = maps
-    return inputs
+def next_maps(layer: LayerPlan, sums: Int32Array, after: LayerPlan) -> Bytes:
+    """Return the padded input maps of the layer `after` the sums' own, in a chain."""
+    return input_maps(after, layer_counts(layer, sums))[0]

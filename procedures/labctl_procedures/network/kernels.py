@@ -41,12 +41,10 @@ def gather(maps: Bytes, starts: IntArray, taps: IntArray, vectors: Bytes) -> Non
 
 
 @njit(cache=True, nogil=True)
-def pool_and_code(
-    sums: Int32Array, bias: IntArray, window: IntArray, scale: IntArray, codes: Bytes
-) -> int:
-    """Turn sums into the codes of the next layer: bias, ReLU, maximum pooling, rescaling.
-
-    The code is ``floor(y * multiplier / 2**shift + 1/2)``, 0 for negative y and at most 255.
+def settle(
+    sums: Int32Array, bias: IntArray, window: IntArray, lowest: int, counts: Int32Array
+) -> None:
+    """Turn sums of the array into counts: bias, maximum pooling, ReLU.
 
     Parameters
     ----------
@@ -56,31 +54,50 @@ def pool_and_code(
         Added to the sums.
     window : ndarray of shape (8,), int64
         Pooling: size, stride, padding (top, left), pooled size, each down and to the right.
-    scale : ndarray of shape (4,), int64
-        Multiplier and shift; rows and columns of border in `codes`, top and left.
-    codes : ndarray of shape (n, padded height, padded width, channels), uint8
-        Result, inside its border of zeros.
-
-    Returns
-    -------
-    int
-        Codes that met the top of their range.
+    lowest : int
+        Least count: 0 with ReLU, else below all counts.
+    counts : ndarray of shape (n, pooled height, pooled width, channels), int32
+        Result.
     """
-    multiplier, shift, border_top, border_left = scale
-    half = np.int64(1) << (shift - 1)
-    clipped = 0
     peak = np.empty(sums.shape[3], np.int64)
     for image in range(sums.shape[0]):
         for row in range(window[6]):
             for column in range(window[7]):
                 _peaks(sums[image], row, column, window, peak)
                 for channel in range(sums.shape[3]):
-                    value = max(peak[channel] + bias[channel], 0)
-                    code = (value * multiplier + half) >> shift
-                    if code > 255:
-                        clipped += 1
-                        code = 255
-                    codes[image, border_top + row, border_left + column, channel] = code
+                    value = max(peak[channel] + bias[channel], lowest)
+                    counts[image, row, column, channel] = value
+
+
+@njit(cache=True, nogil=True)
+def encode(counts: Int32Array, scale: IntArray, codes: Bytes) -> int:
+    """Turn counts into input codes: ``floor(count * multiplier / 2**shift + 1/2) + zero``.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n, height, width, channels), int32
+        Counts.
+    scale : ndarray of shape (5,), int64
+        Multiplier, shift, zero; rows and columns of border in `codes`, top and left.
+    codes : ndarray of shape (n, padded height, padded width, channels), uint8
+        Result, inside its border, which is left as it is.
+
+    Returns
+    -------
+    int
+        Codes that met an end of their range.
+    """
+    multiplier, shift, zero, top, left = scale
+    half = np.int64(1) << (shift - 1)
+    clipped = 0
+    for image in range(counts.shape[0]):
+        for row in range(counts.shape[1]):
+            for column in range(counts.shape[2]):
+                for channel in range(counts.shape[3]):
+                    count = np.int64(counts[image, row, column, channel])
+                    code = ((count * multiplier + half) >> shift) + zero
+                    clipped += int((code < 0) | (code > 255))
+                    codes[image, top + row, left + column, channel] = min(max(code, 0), 255)
     return clipped
 
 

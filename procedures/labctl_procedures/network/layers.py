@@ -1,17 +1,18 @@
-"""A feed-forward network as the array sees it: weighted layers, each with its digital tail."""
+"""A weighted layer as the array sees it, with its digital tail; its sums in floating point."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from labctl_procedures.network.errors import NetworkError
-
 FloatArray = npt.NDArray[np.float64]
+Maps = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
+N = TypeVar("N", np.float32, np.int32)
 MapShape = tuple[int, int, int]
 """Height, width and channels of a feature map; a plain vector is (1, 1, n)."""
 
@@ -63,7 +64,9 @@ class Layer:
     stride: tuple[int, int] = (1, 1)
     """Step of the kernel, down and to the right."""
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Rows and columns of zeros around the input: top, left, bottom, right."""
+    """Rows and columns around the input: top, left, bottom, right."""
+    border: FloatArray | None = None
+    """Value of each input channel out there, shape (channels,); None for 0."""
     relu: bool = False
     """Whether negative sums become 0."""
     pool: Pool | None = None
@@ -83,7 +86,7 @@ class Layer:
 
     @property
     def padded_shape(self) -> MapShape:
-        """Shape of the input map with its border of zeros."""
+        """Shape of the input map with its border."""
         top, left, bottom, right = self.padding
         height, width, channels = self.in_shape
         return (height + top + bottom, width + left + right, channels)
@@ -109,121 +112,70 @@ class Layer:
         return self.pool.shape_of(self.sum_shape) if self.pool else self.sum_shape
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
-    """A chain of weighted layers, from pixels to one score a class."""
-
-    name: str
-    """Name, for people."""
-    layers: tuple[Layer, ...]
-    """The layers, first to last."""
-    input_scale: float = 1 / 255
-    """Value the network was trained to see for one step of an 8-bit pixel."""
-
-    @property
-    def in_shape(self) -> MapShape:
-        """Shape of an image."""
-        return self.layers[0].in_shape
-
-    @property
-    def classes(self) -> int:
-        """Number of scores."""
-        return int(np.prod(self.layers[-1].out_shape))
-
-    def check_images(self, images: Bytes) -> Bytes:
-        """Return images as maps of shape (n, height, width, channels).
-
-        Raises
-        ------
-        NetworkError
-            If they are not uint8, or are not of the network's size.
-        """
-        if images.dtype != np.uint8 or images.ndim < 2:
-            raise NetworkError(
-                f"network '{self.name}': asked for uint8 images of shape {self.in_shape}, "
-                f"found {images.dtype} of shape {images.shape}"
-            )
-        if images.shape[1:] not in _same_pixels(self.in_shape):
-            raise NetworkError(
-                f"network '{self.name}': asked for images of shape {self.in_shape} "
-                f"(height, width, channels), found {images.shape[1:]}"
-            )
-        return np.ascontiguousarray(images).reshape(len(images), *self.in_shape)
-
-
-def _same_pixels(shape: MapShape) -> set[tuple[int, ...]]:
-    """Return the image shapes that need no guess to be read as `shape`."""
-    height, width, channels = shape
-    shapes: set[tuple[int, ...]] = {shape}
-    if channels == 1:
-        shapes.add((height, width))
-    if height == width == 1:
-        side = round(channels**0.5)
-        shapes |= {(channels,)} | ({(side, side)} if side * side == channels else set())
-    return shapes
-
-
-def scores(network: Network, images: Bytes) -> npt.NDArray[np.float32]:
-    """Run the network in floating point.
+def layer_maps(layer: Layer, maps: Maps) -> Maps:
+    """Return what a layer makes of maps, in floating point.
 
     Parameters
     ----------
-    network : Network
-        The network.
-    images : ndarray of shape (n, height, width), uint8
-        The images.
+    layer : Layer
+        The layer.
+    maps : ndarray of shape (n, height, width, channels), float32
+        Its input.
 
     Returns
     -------
-    ndarray of shape (n, classes), float32
-        One score a class.
+    ndarray of shape (n, *layer.out_shape), float32
+        After its rectifier and its pooling.
     """
-    maps = network.check_images(images)
-    blocks = [_run(network, maps[start : start + 256]) for start in range(0, len(maps), 256)]
-    return np.concatenate(blocks) if blocks else np.zeros((0, network.classes), np.float32)
+    sums = _sums(layer, maps)
+    sums = np.maximum(sums, 0) if layer.relu else sums
+    return largest_in_windows(layer.pool, sums, -np.inf) if layer.pool else sums
 
 
-def accuracy_software(network: Network, images: Bytes, labels: Labels) -> float:
-    """Return the share of images (0-1) that the float network classifies rightly."""
-    return float(np.mean(scores(network, images).argmax(axis=1) == labels))
-
-
-def _run(network: Network, maps: Bytes) -> npt.NDArray[np.float32]:
-    x = maps.astype(np.float32) * np.float32(network.input_scale)
-    for layer in network.layers:
-        x = _sums(layer, x)
-        x = np.maximum(x, 0) if layer.relu else x
-        x = _pooled(layer.pool, x) if layer.pool else x
-    return x.reshape(len(maps), -1)
-
-
-def _sums(layer: Layer, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    top, left, bottom, right = layer.padding
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+def _sums(layer: Layer, maps: Maps) -> Maps:
+    top, left, _, _ = layer.padding
+    height, width, _ = layer.in_shape
+    border = 0.0 if layer.border is None else layer.border.astype(np.float32)
+    padded = np.empty((len(maps), *layer.padded_shape), np.float32)
+    padded[:] = border
+    padded[:, top : top + height, left : left + width] = maps
     kernel = layer.weights.shape[1:3]
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
     windows = windows[:, :: layer.stride[0], :: layer.stride[1]]  # (n, oh, ow, c, kh, kw)
     matrix = layer.weights.transpose(3, 1, 2, 0).reshape(-1, layer.outputs).astype(np.float32)
     flat = windows.reshape(-1, matrix.shape[0]) @ matrix + layer.bias.astype(np.float32)
-    return flat.reshape(len(x), *layer.sum_shape)
+    return flat.reshape(len(maps), *layer.sum_shape)
 
 
-def _pooled(pool: Pool, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    height, width, channels = pool.shape_of((x.shape[1], x.shape[2], x.shape[3]))
-    padded = np.full(
-        (
-            len(x),
-            (height - 1) * pool.stride[0] + pool.size[0],
-            (width - 1) * pool.stride[1] + pool.size[1],
-            channels,
-        ),
-        -np.inf,
-        np.float32,
+def windows_of(pool: Pool, maps: npt.NDArray[N], outside: float) -> npt.NDArray[N]:
+    """Return the pooling windows of maps, (n, pooled height, pooled width, channels, size...).
+
+    Parameters
+    ----------
+    pool : Pool
+        Windows, steps, padding.
+    maps : ndarray of shape (n, height, width, channels)
+        The maps.
+    outside : float
+        Value of what lies outside them.
+    """
+    height, width, channels = pool.shape_of((maps.shape[1], maps.shape[2], maps.shape[3]))
+    reach: tuple[int, int] = (
+        (height - 1) * pool.stride[0] + pool.size[0],
+        (width - 1) * pool.stride[1] + pool.size[1],
     )
+    padded = np.full((len(maps), *reach, channels), outside, maps.dtype)
     top, left = pool.padding[:2]
-    rows = min(x.shape[1], padded.shape[1] - top)
-    columns = min(x.shape[2], padded.shape[2] - left)
-    padded[:, top : top + rows, left : left + columns] = x[:, :rows, :columns]
+    rows = min(maps.shape[1], reach[0] - top)
+    columns = min(maps.shape[2], reach[1] - left)
+    padded[:, top : top + rows, left : left + columns] = maps[:, :rows, :columns]
     windows = np.lib.stride_tricks.sliding_window_view(padded, pool.size, axis=(1, 2))
-    strided = windows[:, :: pool.stride[0], :: pool.stride[1]]
-    return np.asarray(strided.max(axis=(4, 5)), np.float32)
+    return windows[:, :: pool.stride[0], :: pool.stride[1]]
+
+
+def largest_in_windows(pool: Pool, maps: npt.NDArray[N], lowest: float) -> npt.NDArray[N]:
+    """Return the maximum of each pooling window, (n, pooled height, pooled width, channels).
+
+    `lowest` is a value that loses against all others.
+    """
+    return np.asarray(windows_of(pool, maps, lowest).max(axis=(4, 5)))

@@ -11,12 +11,12 @@ from scipy.special import softmax
 
 from labctl_data.cells import Cells
 from labctl_instruments.station import FloatArray, Station
-from labctl_procedures.network.backpropagation import Passage, backward, forward, maps_into
+from labctl_procedures.network.backpropagation import Passage, backward, forward
 from labctl_procedures.network.inference import station_mac
 from labctl_procedures.network.learned_pairs import LearnedPairs, PairRules
 from labctl_procedures.network.plan import LayerPlan, NetworkPlan, Pairs
 from labctl_procedures.network.programming import read_all
-from labctl_procedures.network.signal_chain import inputs_of_last
+from labctl_procedures.network.signal_chain import inputs_of_last, maps_into
 from labctl_procedures.network.training_checkpoint import Checkpoint, Progressed
 
 Bytes = npt.NDArray[np.uint8]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,14 @@ from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_procedures.network.cell_levels import CellLevels
 from labctl_procedures.network.errors import NetworkError
-from labctl_procedures.network.layers import Labels, Layer, Network
-from labctl_procedures.network.plan import CodeScale, LayerPlan, NetworkPlan
+from labctl_procedures.network.calibration import calibrated
+from labctl_procedures.network.graph import Network
+from labctl_procedures.network.layers import Labels, Layer
+from labctl_procedures.network.plan import HostPlan, LayerPlan, NetworkPlan
 from labctl_procedures.network.quantize import quantize
 from labctl_procedures.network.reference import ExactLayer
-from labctl_procedures.network.signal_chain import Mac, layer_inputs, next_maps, pad_images, run
+from labctl_procedures.network.remapping import around_stuck
+from labctl_procedures.network.signal_chain import Mac, run
 from labctl_procedures.network.tiling import IntArray, Tiling, arrays_needed, place, tile
 
 Bytes = npt.NDArray[np.uint8]
@@ -34,6 +38,10 @@ class MappingSettings:
     """Levels of a cell; a pair of cells makes a weight of 2 n - 1 levels."""
     most_copies: int = 3
     """Most copies of the convolutions, as far as they fit (Yao et al.: three groups)."""
+    copied: Literal["convolutions", "first"] = "convolutions"
+    """What is copied: all convolutions, or the first layer alone (the ResNet of Yao et al.)."""
+    spare_rows: int = 0
+    """Source lines of each array that are left free, for lines with stuck cells to move to."""
     adc_bits: int = 8
     """Resolution of a conversion."""
     adc_headroom: float = 1.1
@@ -49,6 +57,8 @@ def map_network(
     geometry: Geometry,
     calibration_images: Bytes,
     settings: MappingSettings | None = None,
+    *,
+    known_stuck: npt.NDArray[np.int8] | None = None,
 ) -> NetworkPlan:
     """Lay a network out on a chip.
 
@@ -58,10 +68,12 @@ def map_network(
         The float network.
     geometry : Geometry
         The chip.
-    calibration_images : ndarray of shape (n, height, width), uint8
+    calibration_images : ndarray of shape (n, height, width) or (n, height, width, channels), uint8
         Training images, never test images: they set input scales and ADC ranges.
     settings : MappingSettings, optional
         Levels, copies, ADC.
+    known_stuck : ndarray of shape (pe, row, col), int8, optional
+        Stuck classes, e.g. `Station.known_stuck`: lines go to rows where stuck cells do least harm.
 
     Returns
     -------
@@ -76,43 +88,59 @@ def map_network(
     chosen = settings or MappingSettings()
     if len(calibration_images) == 0:
         raise NetworkError(f"network '{network.name}': no calibration images")
-    if network.layers[-1].pool is not None:
-        raise NetworkError(
-            f"network '{network.name}': layer '{network.layers[-1].name}' is pooled and the last; "
-            "the array's last layer must answer the scores"
-        )
-    tilings = [tile(layer, geometry) for layer in network.layers]
+    if not network.layers:
+        raise NetworkError(f"network '{network.name}': holds no layer for the array")
+    used = Geometry(geometry.pes, geometry.rows - chosen.spare_rows, geometry.columns)
+    tilings = [tile(layer, used) for layer in network.layers]
     lines = _lines(network, tilings, geometry, chosen)
     cell_levels = CellLevels.between(chosen.low, chosen.high, chosen.cell_levels)
-    drafts = [
-        _draft(layer, tiling, rows, cell_levels, chosen)
-        for layer, tiling, rows in zip(network.layers, tilings, lines, strict=True)
-    ]
-    plan = NetworkPlan(network, geometry, cell_levels, tuple(drafts))
-    return _calibrated(plan, calibration_images[: chosen.calibration_images], chosen)
+    drafts = iter(
+        [
+            _draft(layer, tiling, rows, cell_levels, chosen)
+            for layer, tiling, rows in zip(network.layers, tilings, lines, strict=True)
+        ]
+    )
+    steps = tuple(
+        next(drafts) if isinstance(node.work, Layer) else HostPlan(node.work, ())
+        for node in network.nodes
+    )
+    plan = NetworkPlan(network, geometry, cell_levels, steps)
+    if known_stuck is not None and known_stuck.any():
+        plan = around_stuck(plan, known_stuck)
+    images = calibration_images[: chosen.calibration_images]
+    return calibrated(plan, images, headroom=chosen.adc_headroom)
 
 
 def _lines(
     network: Network, tilings: Sequence[Tiling], geometry: Geometry, settings: MappingSettings
 ) -> list[tuple[IntArray, ...]]:
     """Return the source lines of each layer's copies."""
-    convolutions = [layer.positions > 1 for layer in network.layers]
-    copied = [t for t, many in zip(tilings, convolutions, strict=True) if many]
-    single = [t for t, many in zip(tilings, convolutions, strict=True) if not many]
+    many = _copied(network, settings)
+    copied = [t for t, is_copied in zip(tilings, many, strict=True) if is_copied]
+    single = [t for t, is_copied in zip(tilings, many, strict=True) if not is_copied]
+    spare = settings.spare_rows
     for copies in range(settings.most_copies if copied else 1, 0, -1):
-        placed = place(copied, single, geometry, copies)
+        placed = place(copied, single, geometry, copies=copies, spare_rows=spare)
         if placed is not None:
             of_copied, of_single = (iter(part) for part in placed)
-            return [tuple(next(of_copied if many else of_single)) for many in convolutions]
-    largest = max(range(len(tilings)), key=lambda i: int(tilings[i].lines_used.sum()))
+            return [tuple(next(of_copied if one else of_single)) for one in many]
+    largest = max(range(len(tilings)), key=lambda i: tilings[i].lines_used)
+    needed = arrays_needed(tilings, geometry, spare_rows=spare)
     raise NetworkError(
-        f"network '{network.name}': needs {arrays_needed(tilings, geometry)} arrays of "
+        f"network '{network.name}': needs {needed} arrays of "
         f"{geometry.rows} x {geometry.columns} cells, the chip has {geometry.pes}; its largest "
         f"layer '{network.layers[largest].name}' "
         f"({network.layers[largest].inputs} inputs x {network.layers[largest].outputs} outputs) "
-        f"takes {int(tilings[largest].lines_used.sum())} of {geometry.n_lines} source lines; "
+        f"takes {tilings[largest].lines_used} of {geometry.n_lines} source lines; "
         f"{geometry.pes * geometry.columns} inputs x {geometry.rows // 2} outputs fill the chip"
     )
+
+
+def _copied(network: Network, settings: MappingSettings) -> list[bool]:
+    """Tell of each layer whether it is held several times."""
+    if settings.copied == "first":
+        return [number == 0 for number in range(len(network.layers))]
+    return [layer.positions > 1 for layer in network.layers]
 
 
 def _draft(
@@ -140,56 +168,11 @@ def _draft(
         mac,
         lsb=(1, 1),
         lines=lines,
+        coding=None,
+        border=np.zeros(layer.in_shape[2], np.uint8),
         input_scale=1.0,
         output_scale=quantized.scale,  # of one level and code; the ADC step comes in later
         bias=np.zeros(layer.outputs, np.int64),
-        next_codes=None,
-    )
-
-
-def _calibrated(plan: NetworkPlan, images: Bytes, settings: MappingSettings) -> NetworkPlan:
-    """Set input scales, ADC ranges, biases and code scales, layer after layer."""
-    maps = pad_images(plan, images)
-    input_scale = plan.network.input_scale
-    layers: list[LayerPlan] = []
-    for number, draft in enumerate(plan.layers):
-        vectors = layer_inputs(draft, maps)
-        layer = _with_range(draft, vectors, input_scale, plan.cell_levels, settings)
-        if number + 1 < len(plan.layers):
-            sums = ExactLayer(layer, plan.cell_levels).mac(vectors)
-            codes = CodeScale.for_peak(int((sums + layer.bias).max()))
-            layer = replace(layer, next_codes=codes)
-            maps, _ = next_maps(layer, sums, plan.layers[number + 1])
-            input_scale = layer.output_scale / codes.factor
-        layers.append(layer)
-    return replace(plan, layers=tuple(layers))
-
-
-def _with_range(
-    draft: LayerPlan,
-    vectors: Bytes,
-    input_scale: float,
-    cell_levels: CellLevels,
-    settings: MappingSettings,
-) -> LayerPlan:
-    """Set a layer's ADC range from its calibration vectors, and what follows from it."""
-    peak = max(1, ExactLayer(draft, cell_levels).peak_current(vectors))
-    steps = 2**settings.adc_bits - 1
-    step = peak * settings.adc_headroom / steps  # of the ADC, in units
-    denominator = 64
-    while step * denominator < 64:
-        denominator *= 2
-    numerator = int(step * denominator) | 1
-    step = numerator / denominator
-    full_scale = step * steps * cell_levels.unit * settings.read_voltage
-    output_scale = draft.output_scale * input_scale * step / cell_levels.pitch
-    return replace(
-        draft,
-        mac=replace(draft.mac, adc_full_scale=full_scale),
-        lsb=(numerator, denominator),
-        input_scale=input_scale,
-        output_scale=output_scale,
-        bias=np.rint(draft.layer.bias / output_scale).astype(np.int64),
     )
 
 

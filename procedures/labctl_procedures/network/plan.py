@@ -11,25 +11,26 @@ import numpy.typing as npt
 from labctl_data.cells import Cells, Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_procedures.network.cell_levels import CellLevels
-from labctl_procedures.network.layers import FloatArray, Layer, Network
+from labctl_procedures.network.graph import Network
+from labctl_procedures.network.layers import FloatArray, Layer
+from labctl_procedures.network.operators import Operator
 from labctl_procedures.network.tiling import Tiling
 
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class CodeScale:
-    """Sums become codes of the next layer: ``floor(sum * multiplier / 2**shift + 1/2)``."""
+class Ratio:
+    """Counts become others: ``floor(count * multiplier / 2**shift + 1/2)``."""
 
     multiplier: int
-    """Whole number below 2**15."""
+    """Whole number below 2**15, where the factor is below that."""
     shift: int
     """Power of two it is divided by, at least 1."""
 
     @classmethod
-    def for_peak(cls, peak: int) -> CodeScale:
-        """Return the scale that sends `peak` to code 255."""
-        factor = 255 / max(peak, 1)
+    def of(cls, factor: float) -> Ratio:
+        """Return the ratio nearest to `factor`."""
         shift = 1
         while factor * 2 ** (shift + 1) < 2**15 and shift < 40:
             shift += 1
@@ -37,8 +38,35 @@ class CodeScale:
 
     @property
     def factor(self) -> float:
-        """Codes for one count of the sum."""
+        """Counts for one count."""
         return self.multiplier / float(2**self.shift)
+
+    def apply(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Return other counts; shape as `counts`."""
+        if self.multiplier == 1 << self.shift:
+            return counts
+        half = 1 << (self.shift - 1)
+        return ((counts.astype(np.int64) * self.multiplier + half) >> self.shift).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """Counts become input codes of a layer: scaled as `Ratio` says, moved, cut to 0 ... 255."""
+
+    ratio: Ratio
+    """Codes for one count."""
+    zero: int
+    """Code of 0; above 0 where an input can be negative."""
+
+    @classmethod
+    def for_range(cls, low: int, high: int) -> Coding:
+        """Return the coding that sends counts from `low` to `high` to 0 ... 255, and 0 to a code.
+
+        Counts that are never negative have code 0 for 0.
+        """
+        low, high = min(low, 0), max(high, 0)
+        factor = 255 / max(high - low, 1)
+        return cls(Ratio.of(factor), round(-low * factor))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +103,17 @@ class LayerPlan:
     voltage: the numerator is odd, the denominator a power of two, so no current lies on an edge."""
     lines: tuple[IntArray, ...]
     """For each copy, the source line of each block and line, (n_blocks, n_lines); -1 unused."""
+    coding: Coding | None
+    """How counts become input codes; None where the input is the image, whose bytes are codes."""
+    border: npt.NDArray[np.uint8]
+    """Code around the input map, of each channel, shape (channels,)."""
     input_scale: float
-    """Float activation of one input code."""
+    """Float activation of one step of an input code."""
     output_scale: float
     """Float sum of one count of the array's answer."""
     bias: IntArray
-    """Added to the answers, in counts, shape (outputs,)."""
-    next_codes: CodeScale | None
-    """How sums become the next layer's codes; None for the last layer."""
+    """Added to the answers, in counts, shape (outputs,): the float layer's bias, and what inputs
+    coded around `Coding.zero` would otherwise add."""
 
     @cached_property
     def starts(self) -> IntArray:
@@ -143,6 +174,16 @@ class LayerPlan:
 
 
 @dataclass(frozen=True, eq=False)
+class HostPlan:
+    """What the host does between layers, in counts."""
+
+    work: Operator
+    """The operator, its own numbers in counts."""
+    ratios: tuple[Ratio, ...]
+    """Brings each input to one scale."""
+
+
+@dataclass(frozen=True, eq=False)
 class NetworkPlan:
     """A network on a chip."""
 
@@ -152,8 +193,21 @@ class NetworkPlan:
     """The chip."""
     cell_levels: CellLevels
     """Conductances a cell may be written to."""
-    layers: tuple[LayerPlan, ...]
-    """The layers, first to last."""
+    steps: tuple[LayerPlan | HostPlan, ...]
+    """What is done at each node of the network."""
+
+    @cached_property
+    def layers(self) -> tuple[LayerPlan, ...]:
+        """The layers on the array, first to last."""
+        return tuple(step for step in self.steps if isinstance(step, LayerPlan))
+
+    def is_chain_from(self, number: int) -> bool:
+        """Tell whether layer `number` and all after it are layers, each reading the one before."""
+        first = self.steps.index(self.layers[number])
+        return all(
+            isinstance(self.steps[i], LayerPlan) and self.network.nodes[i].inputs == (i,)
+            for i in range(first + 1, len(self.steps))
+        )
 
     @property
     def copies(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,9 +10,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from labctl_procedures.network.kernels import gather, pool_and_code
+from labctl_procedures.network.graph import IMAGE
+from labctl_procedures.network.kernels import encode, gather, settle
 from labctl_procedures.network.layers import MapShape
-from labctl_procedures.network.plan import LayerPlan, NetworkPlan
+from labctl_procedures.network.operators import OUTSIDE, as_vectors
+from labctl_procedures.network.plan import HostPlan, LayerPlan, NetworkPlan
 
 Bytes = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
@@ -22,6 +24,8 @@ Mac = Callable[[int, int, Bytes], Int32Array]
 
 BATCH = 192
 """Images of one message: some MB of answer, so that neighbouring stages meet in the cache."""
+LARGEST_MESSAGE = 2**25
+"""Bytes of input vectors in one message, at most: large maps go in smaller batches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,32 +35,46 @@ class Sums:
     values: IntArray
     """Sums with bias, shape (n, outputs); of the images in the order given."""
     clipped: int
-    """Codes between layers that met the top of their range."""
+    """Codes between layers that met an end of their range."""
 
 
 def layer_inputs(plan: LayerPlan, maps: Bytes) -> Bytes:
-    """Return the input vectors (n * positions, n_inputs) of n padded maps."""
+    """Return the input vectors (n * positions, n_inputs) of n padded maps of codes."""
     vectors = np.empty((len(maps) * len(plan.starts), len(plan.taps)), np.uint8)
     gather(maps.reshape(len(maps), -1), plan.starts, plan.taps, vectors)
     return vectors
 
 
-def next_maps(plan: LayerPlan, sums: Int32Array, after: LayerPlan) -> tuple[Bytes, int]:
-    """Return the padded input maps of the layer `after`, and how many codes were clipped."""
-    if plan.next_codes is None:
-        raise ValueError(f"layer '{plan.layer.name}' is the last: its sums become no codes")
+def input_maps(plan: LayerPlan, counts: Int32Array | Bytes) -> tuple[Bytes, int]:
+    """Return a layer's input as codes within their border, and how many met an end of their range.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        The layer.
+    counts : ndarray of shape (n, height, width, channels), int32 or uint8
+        What it reads; the image's bytes are codes already.
+    """
+    top, left, _, _ = plan.layer.padding
+    codes = np.empty((len(counts), *plan.layer.padded_shape), np.uint8)
+    codes[:] = plan.border
+    if plan.coding is None:
+        height, width, _ = plan.layer.in_shape
+        codes[:, top : top + height, left : left + width] = counts
+        return codes, 0
+    ratio = plan.coding.ratio
+    scale = np.array([ratio.multiplier, ratio.shift, plan.coding.zero, top, left])
+    return codes, int(encode(np.ascontiguousarray(counts, np.int32), scale, codes))
+
+
+def layer_counts(plan: LayerPlan, sums: Int32Array) -> Int32Array:
+    """Return what a layer makes, (n, *out_shape), of the array's sums (n * positions, outputs)."""
     shape = plan.layer.sum_shape
     n = len(sums) // plan.layer.positions
-    top, left = after.layer.padding[:2]
-    codes = np.zeros((n, *after.layer.padded_shape), np.uint8)
-    clipped = pool_and_code(
-        sums.reshape(n, *shape),
-        plan.bias,
-        _window(plan, shape),
-        np.array([plan.next_codes.multiplier, plan.next_codes.shift, top, left]),
-        codes,
-    )
-    return codes, int(clipped)
+    counts = np.empty((n, *plan.layer.out_shape), np.int32)
+    lowest = 0 if plan.layer.relu else OUTSIDE
+    settle(sums.reshape(n, *shape), plan.bias, _window(plan, shape), lowest, counts)
+    return counts
 
 
 def _window(plan: LayerPlan, shape: MapShape) -> IntArray:
@@ -67,11 +85,13 @@ def _window(plan: LayerPlan, shape: MapShape) -> IntArray:
     return np.array([*pool.size, *pool.stride, *pool.padding[:2], *pooled[:2]])
 
 
-def pad_images(plan: NetworkPlan, images: Bytes) -> Bytes:
-    """Return images as padded maps of the first layer."""
-    maps = plan.network.check_images(images)
-    top, left, bottom, right = plan.layers[0].layer.padding
-    return np.pad(maps, ((0, 0), (top, bottom), (left, right), (0, 0)))
+def host_counts(plan: HostPlan, given: list[Int32Array | Bytes]) -> Int32Array:
+    """Return what a digital operator makes of its inputs, in counts."""
+    alike = [
+        ratio.apply(np.asarray(counts, np.int32))
+        for ratio, counts in zip(plan.ratios, given, strict=True)
+    ]
+    return plan.work.apply(alike)
 
 
 def run(
@@ -98,21 +118,38 @@ def run(
     -------
     Sums
     """
-    last = plan.layers[-1]
     values = np.empty((len(images), plan.network.classes), np.int64)
     clipped = 0
     for batch, number, vectors in _steps(plan, images):
-        sums = mac(number, plan.copy_of(number, batch.copy), vectors)
+        batch.sums = mac(number, plan.copy_of(number, batch.copy), vectors)
         if number < len(plan.layers) - 1:
-            batch.sums = sums
             continue
-        shaped = sums.reshape(len(batch.chosen), -1, last.layer.outputs) + last.bias
-        shaped = np.maximum(shaped, 0) if last.layer.relu else shaped
-        values[batch.chosen] = shaped.reshape(len(batch.chosen), -1)
+        values[batch.chosen] = as_vectors(batch.finish())
         clipped += batch.clipped
         if advance is not None:
             advance(len(batch.chosen))
     return Sums(values, clipped)
+
+
+def maps_into(plan: NetworkPlan, number: int, images: Bytes, mac: Mac) -> Bytes:
+    """Run images through all that comes before layer `number`.
+
+    Image i meets copy ``i % copies``.
+
+    Returns
+    -------
+    ndarray of shape (n, *padded_shape), uint8
+        Padded input maps of that layer, in the order of the images.
+    """
+    inputs = np.empty((len(images), *plan.layers[number].layer.padded_shape), np.uint8)
+    if number == 0:
+        for batch in _batches(plan, images):
+            inputs[batch.chosen] = batch.codes()
+    for batch, done, vectors in _steps(plan, images, until=number):
+        batch.sums = mac(done, plan.copy_of(done, batch.copy), vectors)
+        if done == number - 1:
+            inputs[batch.chosen] = batch.codes()
+    return inputs
 
 
 def inputs_of_last(plan: NetworkPlan, images: Bytes, mac: Mac) -> Bytes:
@@ -123,68 +160,113 @@ def inputs_of_last(plan: NetworkPlan, images: Bytes, mac: Mac) -> Bytes:
     ndarray of shape (n, positions * n_inputs), uint8
         Input codes of the last layer, in the order of the images.
     """
-    last = plan.layers[-1]
-    inputs = np.empty((len(images), last.layer.positions * last.mac.n_inputs), np.uint8)
-    for batch, number, vectors in _steps(plan, images):
-        if number < len(plan.layers) - 1:
-            batch.sums = mac(number, plan.copy_of(number, batch.copy), vectors)
-        else:
-            inputs[batch.chosen] = vectors.reshape(len(batch.chosen), -1)
-    return inputs
+    maps = maps_into(plan, len(plan.layers) - 1, images, mac)
+    return layer_inputs(plan.layers[-1], maps).reshape(len(images), -1)
 
 
 class _Batch:
-    """Some images of one copy, on their way through the layers."""
+    """Some images of one copy, on their way through the nodes."""
 
-    def __init__(
-        self, layers: Sequence[LayerPlan], maps: Bytes, chosen: IntArray, copy: int
-    ) -> None:
-        self.layers = layers
+    def __init__(self, plan: NetworkPlan, maps: Bytes, chosen: IntArray, copy: int) -> None:
+        self.plan = plan
         self.maps = maps
         self.chosen = chosen
         self.copy = copy
         self.sums: Int32Array | None = None
+        """The array's answer for the layer whose vectors were asked for last."""
         self.clipped = 0
+        self._values: dict[int, Int32Array | Bytes] = {}
+        self._at = 0
+        """Node to be done next; nodes before it are done."""
 
-    def vectors(self, number: int) -> Bytes:
-        """Return the input vectors of layer `number`; the sums of the one before are there."""
-        if number == 0 or self.sums is None:
-            return layer_inputs(self.layers[0], self.maps[self.chosen])
-        maps, clipped = next_maps(self.layers[number - 1], self.sums, self.layers[number])
+    def vectors(self) -> Bytes:
+        """Return the input vectors of the next layer; the sums of the one before are there."""
+        codes = self.codes()
+        return layer_inputs(self._layer(), codes)
+
+    def codes(self) -> Bytes:
+        """Return the padded input maps of the next layer; the sums of the one before are there."""
+        if self._at == 0:
+            self._values[IMAGE] = self.maps[self.chosen]
+        self._advance()
+        codes, clipped = input_maps(self._layer(), self._values[self._node_inputs()[0]])
         self.clipped += clipped
-        return layer_inputs(self.layers[number], maps)
+        return codes
+
+    def finish(self) -> Int32Array:
+        """Return what the network makes; the sums of its last layer are there."""
+        self._advance()
+        last = self._values.pop(len(self.plan.steps))
+        return np.asarray(last, np.int32)
+
+    def _node_inputs(self) -> tuple[int, ...]:
+        return self.plan.network.nodes[self._at].inputs
+
+    def _layer(self) -> LayerPlan:
+        """Return the layer whose sums are wanted next."""
+        step = self.plan.steps[self._at]
+        if isinstance(step, HostPlan):
+            raise TypeError(f"network '{self.plan.network.name}': step {self._at} is the host's")
+        return step
+
+    def _advance(self) -> None:
+        """Do what is known: all before the next layer whose sums are not there."""
+        for step in self.plan.steps[self._at :]:
+            if isinstance(step, HostPlan):
+                given = [self._values[number] for number in self._node_inputs()]
+                self._keep(host_counts(step, given))
+            elif self.sums is not None:
+                sums, self.sums = self.sums, None
+                self._keep(layer_counts(step, sums))
+            else:
+                return
+
+    def _keep(self, counts: Int32Array) -> None:
+        self._values[self._at + 1] = counts
+        for number in self.plan.network.expiring[self._at]:
+            del self._values[number]
+        self._at += 1
 
 
 def _shares(plan: NetworkPlan, n: int) -> Iterator[tuple[IntArray, int]]:
     """Yield the image numbers of each batch, with their copy."""
-    for start in range(0, n, BATCH * plan.copies):
-        block = np.arange(start, min(start + BATCH * plan.copies, n))
+    widest = max(layer.layer.positions * layer.mac.n_inputs for layer in plan.layers)
+    size = max(1, min(BATCH, LARGEST_MESSAGE // widest))
+    for start in range(0, n, size * plan.copies):
+        block = np.arange(start, min(start + size * plan.copies, n))
         for copy in range(plan.copies):
             chosen = block[block % plan.copies == copy]
             if len(chosen):
                 yield chosen, copy
 
 
-def _steps(plan: NetworkPlan, images: Bytes) -> Iterator[tuple[_Batch, int, Bytes]]:
+def _batches(plan: NetworkPlan, images: Bytes) -> list[_Batch]:
+    maps = plan.network.check_images(images)
+    return [_Batch(plan, maps, *share) for share in _shares(plan, len(maps))]
+
+
+def _steps(
+    plan: NetworkPlan, images: Bytes, *, until: int | None = None
+) -> Iterator[tuple[_Batch, int, Bytes]]:
     """Yield each batch and layer number with its input vectors, two batches side by side.
 
-    Whoever asks for the next step has put the sums of this one into its batch. While he has a MAC
-    answered, the vectors of the other batch are laid out: they need the answer before that one.
+    Layers before `until`; all by default. Whoever asks for the next step has put the sums of this
+    one into its batch. While he has a MAC answered, the vectors of the other batch are laid out:
+    they need the answer before that one.
     """
-    maps = pad_images(plan, images)
-    batches = [_Batch(plan.layers, maps, *share) for share in _shares(plan, len(maps))]
+    batches = _batches(plan, images)
     steps = [
         (batch, number)
         for first in range(0, len(batches), 2)
-        for number in range(len(plan.layers))
+        for number in range(len(plan.layers) if until is None else until)
         for batch in batches[first : first + 2]
     ]
     waiting: Future[Bytes] | None = None
     with ThreadPoolExecutor(1) as host:
-        for (batch, number), (after, after_number) in pairwise([*steps, (None, 0)]):
+        for (batch, number), (after, _) in pairwise([*steps, (None, 0)]):
             if batch is None:
                 return
-            vectors = waiting.result() if waiting else batch.vectors(number)
+            vectors = waiting.result() if waiting else batch.vectors()
             ready = after is not None and after is not batch
-            waiting = host.submit(after.vectors, after_number) if after and ready else None
+            waiting = host.submit(after.vectors) if after and ready else None
             yield batch, number, vectors

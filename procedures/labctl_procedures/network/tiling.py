@@ -17,7 +17,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Tiling:
-    """A layer in blocks: some inputs on bit lines, pairs of source lines for some outputs."""
+    """A layer in blocks: some inputs on bit lines, pairs of source lines for all outputs."""
 
     weights: IntArray
     """Shape (n_blocks, width): which weight of an output, flat in (height, width, channel), an
@@ -27,31 +27,33 @@ class Tiling:
     a pair. 0 where the sign is 0."""
     signs: IntArray
     """Shape (n_blocks, n_lines): +1 or -1; 0 for an unused line."""
+    parts: tuple[slice, ...]
+    """Lines of a block that lie in one array; where there are more parts than one, arrays that are
+    driven alike share the block."""
 
     @property
-    def lines_used(self) -> IntArray:
-        """Source lines of each block, shape (n_blocks,)."""
-        return np.asarray(np.count_nonzero(self.signs, axis=1), np.int64)
+    def lines_used(self) -> int:
+        """Source lines of all blocks."""
+        return int(np.count_nonzero(self.signs))
 
 
 def tile(layer: Layer, geometry: Geometry) -> Tiling:
     """Cut a layer into blocks.
 
     Where the kernel's window fits the bit lines, a block holds whole input channels (as many as
-    fit); else runs of inputs. Outputs are split where a block would need more source lines than
-    an array has.
+    fit); else runs of inputs. Where it needs more source lines than an array has, it is parted.
 
     Parameters
     ----------
     layer : Layer
         The layer.
     geometry : Geometry
-        The chip; one block must fit one array.
+        The chip.
 
     Returns
     -------
     Tiling
-        The blocks, inputs changing faster than outputs.
+        The blocks, in the order of their inputs.
 
     Raises
     ------
@@ -62,31 +64,40 @@ def tile(layer: Layer, geometry: Geometry) -> Tiling:
     if pairs < 1:
         raise NetworkError(f"layer '{layer.name}': a weight needs two source lines of one array")
     runs = _input_runs(layer, geometry.columns)
-    groups = np.array_split(np.arange(layer.outputs), -(-layer.outputs // pairs))
-    width = max(len(run) for run in runs)
-    n_lines = 2 * max(len(group) for group in groups)
-    shape = (len(runs) * len(groups), n_lines)
-    weights = np.full((shape[0], width), -1, np.int64)
-    outputs, signs = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    blocks = [(run, group) for group in groups for run in runs]
-    for block, (run, group) in enumerate(blocks):
+    shape = (len(runs), 2 * layer.outputs)
+    weights = np.full((len(runs), max(len(run) for run in runs)), -1, np.int64)
+    for block, run in enumerate(runs):
         weights[block, : len(run)] = run
-        outputs[block, : 2 * len(group)] = np.repeat(group, 2)
-        signs[block, : 2 * len(group)] = np.tile([1, -1], len(group))
-    return Tiling(weights, outputs, signs)
+    return Tiling(
+        weights,
+        outputs=np.broadcast_to(np.repeat(np.arange(layer.outputs), 2), shape).copy(),
+        signs=np.broadcast_to(np.tile([1, -1], layer.outputs), shape).copy(),
+        parts=tuple(
+            slice(2 * start, 2 * min(start + pairs, layer.outputs))
+            for start in range(0, layer.outputs, pairs)
+        ),
+    )
 
 
 def _input_runs(layer: Layer, columns: int) -> list[IntArray]:
-    """Return the flat weight indices of each block's inputs, channel by channel."""
+    """Return the flat weight indices of each block's inputs, whole channels first.
+
+    Within a block they rise, so that neighbours in a map are neighbours in the vector.
+    """
     _, height, width, channels = layer.weights.shape
     area = height * width
     order = np.arange(area * channels).reshape(area, channels).T.reshape(-1)
     size = columns // area * area if area <= columns else columns
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    return [np.sort(order[start : start + size]) for start in range(0, len(order), size)]
 
 
 def place(
-    copied: Sequence[Tiling], single: Sequence[Tiling], geometry: Geometry, copies: int
+    copied: Sequence[Tiling],
+    single: Sequence[Tiling],
+    geometry: Geometry,
+    *,
+    copies: int,
+    spare_rows: int = 0,
 ) -> tuple[list[list[IntArray]], list[list[IntArray]]] | None:
     """Give each block source lines of one array.
 
@@ -101,6 +112,8 @@ def place(
         The chip.
     copies : int
         How often the copied layers are held.
+    spare_rows : int
+        Last source lines of each array, which are left free.
 
     Returns
     -------
@@ -109,7 +122,7 @@ def place(
         ``pe * rows + row`` of shape (n_blocks, n_lines), -1 where unused. None if they do not fit.
     """
     for spread in (True, False):
-        shelf = _Shelf(geometry)
+        shelf = _Shelf(geometry, spare_rows)
         by_copy = []
         for _ in range(copies):
             by_copy.append([shelf.lines_for(tiling) for tiling in copied])
@@ -121,9 +134,9 @@ def place(
     return None
 
 
-def arrays_needed(tilings: Sequence[Tiling], geometry: Geometry) -> int:
+def arrays_needed(tilings: Sequence[Tiling], geometry: Geometry, *, spare_rows: int = 0) -> int:
     """Return how many arrays the layers fill when packed one after another."""
-    shelf = _Shelf(geometry)
+    shelf = _Shelf(geometry, spare_rows)
     for tiling in tilings:
         shelf.lines_for(tiling)
     return shelf.pe + (shelf.row > 0)
@@ -132,8 +145,9 @@ def arrays_needed(tilings: Sequence[Tiling], geometry: Geometry) -> int:
 class _Shelf:
     """Hands out source lines from the first array to the last."""
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, spare_rows: int) -> None:
         self.geometry = geometry
+        self.rows = geometry.rows - spare_rows
         self.pe = 0
         self.row = 0
 
@@ -143,12 +157,14 @@ class _Shelf:
 
     def lines_for(self, tiling: Tiling) -> IntArray:
         lines = np.full(tiling.signs.shape, -1, np.int64)
-        for block, used in enumerate(tiling.lines_used):
-            if self.row + used > self.geometry.rows:
-                self.turn_over(spread=True)
-            first = self.pe * self.geometry.rows + self.row
-            lines[block, :used] = np.arange(first, first + used)
-            self.row += int(used)
+        for block in range(len(lines)):
+            for part in tiling.parts:
+                used = len(lines[block, part])
+                if self.row + used > self.rows:
+                    self.turn_over(spread=True)
+                first = self.pe * self.geometry.rows + self.row
+                lines[block, part] = np.arange(first, first + used)
+                self.row += used
         return lines
 
     def turn_over(self, *, spread: bool) -> None:

@@ -25,9 +25,10 @@ from scipy.special import softmax
 from labctl_instruments.station import FloatArray, Station
 from labctl_procedures.closed_loop import WriteSettings
 from labctl_procedures.network.errors import NetworkError
+from labctl_procedures.network.graph import scores
 from labctl_procedures.network.images import ImageSet
 from labctl_procedures.network.inference import check_chip
-from labctl_procedures.network.layers import Labels, scores
+from labctl_procedures.network.layers import Labels
 from labctl_procedures.network.learned_pairs import PairRules, Tally
 from labctl_procedures.network.lesson import Lesson
 from labctl_procedures.network.plan import NetworkPlan
@@ -50,9 +51,11 @@ class TrainSettings:
     """Share of the training images used, 0-1."""
     epochs: int = 3
     """Passes through them; the rate falls from one to the next, by a quarter of a cosine."""
+    least_batches: int = 60
+    """Where the passes hold fewer batches than this, there are more passes."""
     batch: int = 100
     """Images between two writes."""
-    rate: float = 1.5e-6
+    rate: float = 0.5e-6
     """Change of a pair of the last layer for an input of full scale and an error of 1, summed over
     a batch, in S; of the first epoch."""
     inner_rate: float = 0.3
@@ -70,6 +73,10 @@ class TrainSettings:
     """Errors added on purpose to every write."""
     seed: int = 0
     """Seed of the choice and order of images."""
+
+    def passes(self, images: int) -> int:
+        """Return how often `images` images are passed through."""
+        return max(self.epochs, -(-self.least_batches // -(-images // self.batch)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +161,7 @@ def train_in_situ(  # noqa: PLR0913  (all but three arguments are options by key
     lesson.open(Checkpoint(checkpoint, marks) if checkpoint else None)
     inputs = lesson.inputs(pixels)
     wanted = _wanted(plan, pixels, labels, chosen.teacher)
-    sink.start(f"{plan.network.name}: training images", len(labels) * chosen.epochs)
+    sink.start(f"{plan.network.name}: training images", len(labels) * chosen.passes(len(labels)))
     for number, (batch, rate) in enumerate(_batches(len(labels), chosen)):
         if lesson.should_stop():
             break
@@ -226,8 +233,9 @@ def _wanted(plan: NetworkPlan, pixels: Bytes, labels: Labels, teacher: float) ->
 def _batches(n: int, settings: TrainSettings) -> Iterator[tuple[IntArray, float]]:
     """Yield image numbers and rate of each batch."""
     rng = np.random.default_rng(settings.seed)
-    for epoch in range(settings.epochs):
-        rate = settings.rate * np.cos(np.pi / 2 * epoch / settings.epochs)
+    passes = settings.passes(n)
+    for epoch in range(passes):
+        rate = settings.rate * np.cos(np.pi / 2 * epoch / passes)
         order = rng.permutation(n)
         for start in range(0, n, settings.batch):
             yield order[start : start + settings.batch], float(rate)

@@ -12,7 +12,7 @@ from labctl_data.cells import Geometry
 from labctl_instruments.station import Station
 from labctl_procedures.network import ImageSet, NetworkError, infer
 from labctl_procedures.network.inference import Rate
-from labctl_procedures.network.layers import accuracy_software
+from labctl_procedures.network.graph import accuracy_software
 from labctl_procedures.network.mapping import exact_mac
 from labctl_procedures.network.plan import LayerPlan, NetworkPlan
 from labctl_procedures.network.signal_chain import run
@@ -38,7 +38,7 @@ def scores_in_python_integers(plan: NetworkPlan, image: np.ndarray) -> list[int]
         }
         if pool is None:
             return [sums[o, 0, 0] for o in range(10)]
-        codes = pooled(layer, sums, size, pool)
+        codes = pooled(plan.layers[number + 1], sums, size, pool)
     raise AssertionError("the last layer returns")
 
 
@@ -68,14 +68,14 @@ def code_of(current: int, layer: LayerPlan) -> int:
 
 
 def pooled(
-    layer: LayerPlan, sums: dict[tuple[int, int, int], int], size: int, pool: int
+    after: LayerPlan, sums: dict[tuple[int, int, int], int], size: int, pool: int
 ) -> dict[tuple[int, int, int], int]:
-    if layer.next_codes is None:
-        raise AssertionError("no codes after this layer")
-    factor = Fraction(layer.next_codes.multiplier, 2**layer.next_codes.shift)
+    if after.coding is None:
+        raise AssertionError("only the first layer reads the image")
+    factor = Fraction(after.coding.ratio.multiplier, 2**after.coding.ratio.shift)
     steps = -(-size // pool)
     out = {}
-    for o in range(layer.layer.outputs):
+    for o in range(after.layer.in_shape[2]):
         for row in range(steps):
             for column in range(steps):
                 window = [

@@ -13,7 +13,7 @@ from labctl_procedures.network import (
     map_network,
 )
 from labctl_procedures.network.cell_levels import CellLevels
-from labctl_procedures.network.layers import scores
+from labctl_procedures.network.graph import scores
 from labctl_procedures.network.mapping import exact_mac
 from labctl_procedures.network.onnx_import import read_onnx
 from labctl_procedures.network.plan import NetworkPlan

@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from labctl_procedures.network.errors import NetworkError
-from labctl_procedures.network.layers import Network
+from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_import import read_onnx
 
 SHIPPED = ("mcnn",)
