@@ -48,6 +48,10 @@ class NotAChipFileError(ChipFileError):
     """An HDF5 file was meant to be a chip file and is something else."""
 
 
+class TableError(FileError):
+    """A measured table, or the mapping that describes it, is not as it should be."""
+
+
 class LedgerError(FileError):
     """A pulse ledger cannot be written or read."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.options import existing_file
+from labctl.cli.options import existing_file, output_option
 from labctl.cli.output import facts_table, headed, json_option, say, table
 from labctl.configuration import load_configuration, refuse_existing
 from labctl.errors import FailedError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """List, show, validate, recover and export run files."""
+    """List, show, validate, recover, import and export run files."""
 
 
 @command.command("list")
@@ -84,6 +85,29 @@ def recover(files: tuple[Path, ...], as_json: bool) -> None:
     for file, report in reports.items():
         listing.add_row(file, report.status, str(report.rows))
     say(as_json, {"files": reports}, listing)
+
+
+@command.command("import")
+@click.argument("mapping", type=existing_file)
+@click.option(
+    "--tables",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that the tables lie in; by default the mapping's own.",
+)
+@output_option
+@json_option
+def import_(mapping: Path, tables: Path | None, output: Path | None, as_json: bool) -> None:
+    """Import a measured table of another program, as the file MAPPING describes it.
+
+    MAPPING is TOML: what was measured, where the table is, which column means what, in which unit.
+    The run file that comes of it is fitted, shown and exported like any other.
+    """
+    from labctl.configuration import output_path
+    from labctl_data.importing import import_table
+
+    report = import_table(mapping, output_path(output, "import"), folder=tables)
+    facts = asdict(report)
+    say(as_json, facts, headed(report.file), facts_table(facts))
 
 
 @command.command("export")

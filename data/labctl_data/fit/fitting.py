@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from labctl_data.fit.bounds import Bound, fit_bound
 from labctl_data.fit.curvature import fit_curvature
 from labctl_data.fit.evidence import Evidence, gather
 from labctl_data.fit.hats import centres
+from labctl_data.fit.imported import tell_imported
 from labctl_data.fit.observations import FIRST, VERIFY, sweeps_of
 from labctl_data.fit.pairs import Pairs, ends_of, pairs_of_looks, pairs_of_rereads
 from labctl_data.fit.relaxation import (
@@ -60,7 +61,7 @@ def fit(
     runs : sequence of Run or path
         WriteVerify tells steps, their spread, bounds, pulse strengths, read noise and, by its later
         maps, relaxation; Retention tells relaxation; ReadDisturb tells read disturb; IVSweep tells
-        the curvature. Others are noted and left aside.
+        the curvature; imported tables tell what their measurement does. Others are left aside.
     prior : str or SoftBoundModel
         A preset's name, or a model: values of what the runs do not tell, named as their source.
 
@@ -85,15 +86,29 @@ def fit(
         _tell_pulses(estimates, evidence)
     details = _go_round(estimates, evidence, quality)
     _tell_curvature(estimates, opened, evidence, quality)
+    tell_imported(estimates, opened, quality)
     _note_macs(opened, quality)
     parameters = estimates.result()
     if not any(parameter.identifiable for parameter in parameters):
         names = ", ".join(sorted({run.procedure or "?" for run in opened}))
-        raise FitError(f"{len(opened)} runs ({names}) tell no parameter of the device model")
+        raise FitError(
+            f"{len(opened)} runs ({names}) tell no parameter of the device model{_why(quality)}"
+        )
     quality["stuck_cells"] = int(np.sum(evidence.stuck != 0))
     quality["identifiable"] = [p.name for p in parameters if p.identifiable]
     fitted = FittedModel(estimates.model, parameters, quality)
     return FitResult(fitted, evidence.stuck, details)
+
+
+def _why(quality: Mapping[str, Any]) -> str:
+    """Return what imported tables say about what they do not tell, in one clause."""
+    noted = [
+        note["untold"] for note in quality.values() if isinstance(note, dict) and "untold" in note
+    ]
+    texts = [
+        text for note in noted for text in (note.values() if isinstance(note, dict) else [note])
+    ]
+    return ": " + "; ".join(dict.fromkeys(texts)) if texts else ""
 
 
 def _tell_pulses(estimates: Estimates, evidence: Evidence) -> None:

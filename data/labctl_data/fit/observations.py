@@ -198,6 +198,12 @@ def looks_of_watch(run: Run, geometry: Geometry) -> Looks:
     return _looks(rows, cell, rows["elapsed"], rows["reads"].astype(np.float64), written)
 
 
+def addressed(run: Run, names: Sequence[str]) -> tuple[Records, IntArray]:
+    """Return the named columns of a run, and the flat index of each row's cell."""
+    rows = _records(run, names, read=False)
+    return rows, _cells(run, rows, geometry_of([run]))
+
+
 def sweeps_of(run: Run, geometry: Geometry) -> Sweeps:
     """Return the loops of a run of IVSweep."""
     rows = _records(run, ("cycle", "step", "voltage", "current", "in_compliance"), read=False)

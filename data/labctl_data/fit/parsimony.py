@@ -98,8 +98,10 @@ def solve(equations: Equations, known: npt.NDArray[np.bool_], prior: FloatArray)
     if known[:TABLE_BINS].sum() < 3:
         return Solution(*free, "free")
     gram = equations.gram.sum(axis=0)[np.ix_(known, known)]
-    # Data of one cell hang together and have heavy tails: how much noisier are the unknowns?
-    excess = np.mean(jackknife(free[1])[known] ** 2 / np.diag(np.linalg.pinv(gram, hermitian=True)))
+    # Data of one cell hang together and have heavy tails: how much noisier is the table?
+    excess = np.mean(
+        (jackknife(free[1])[known] ** 2 / _variances(gram))[: known[:TABLE_BINS].sum()]
+    )
     best, least = Solution(*free, "free"), 2.0 * known.sum()
     for order, shape in enumerate(SHAPES):
         basis = _polynomials(known, order)
@@ -136,6 +138,14 @@ def _solve_in(
         )
     ]
     return solutions[0], np.stack(solutions[1:])
+
+
+def _variances(gram: FloatArray) -> FloatArray:
+    """Return the diagonal of the inverse; unknowns may differ by any powers of ten."""
+    scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    inverse = np.linalg.pinv(gram / np.outer(scale, scale), hermitian=True)
+    variances: FloatArray = np.maximum(np.diag(inverse), 1e-12) / scale**2
+    return variances
 
 
 def _least_squares(gram: FloatArray, score: FloatArray) -> FloatArray:

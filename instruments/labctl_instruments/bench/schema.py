@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
 
 from labctl_data.cells import Geometry
 from labctl_data.model import preset_names
@@ -30,7 +31,7 @@ Count = Annotated[int, Field(gt=0)]
 def _preset(name: str) -> str:
     """Return the name of a device preset that there is."""
     if name not in preset_names():
-        raise ValueError(f"asked for one of {', '.join(preset_names())}, found '{name}'")
+        raise PydanticCustomError("preset", f"there are {', '.join(preset_names())}")
     return name
 
 

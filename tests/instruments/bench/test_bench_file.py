@@ -195,7 +195,7 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
         (
             "sim-board",
             ('preset = "yao"', 'preset = "yoa"'),
-            "bench.toml [virtual]: preset = 'yoa': input should be 'yao' or 'yao-quiet'",
+            "bench.toml [virtual]: preset = 'yoa': there are yao, yao-quiet, neurram, stanford-1t1r",
         ),
     ],
 )
