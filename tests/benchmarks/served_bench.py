@@ -23,6 +23,8 @@ from labctl_instruments import open_bench
 from labctl_procedures import WriteVerify
 
 PAIRS = 5000
+WANTED = 5000
+"""Pairs a second that are to be reached."""
 
 
 @contextmanager
@@ -78,7 +80,8 @@ def write_pe(bench: str | Path, folder: Path, name: str) -> None:
 
 def main() -> None:
     with served("--bench", "sim-smu") as instruments:
-        print(f"PyMeasure Keithley2450, set + :READ?: {pymeasure_pairs(instruments['bit']):,.0f}/s")
+        pairs = pymeasure_pairs(instruments["bit"])
+        print(f"PyMeasure Keithley2450, set + :READ?: {pairs:,.0f}/s (wanted: {WANTED:,})")
         print(f"PyVISA on the clock, set + query: {visa_pairs(instruments['clock']):,.0f}/s")
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)

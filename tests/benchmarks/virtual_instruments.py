@@ -1,11 +1,15 @@
-"""Measure how fast virtual instruments answer.
+"""Measure how fast virtual instruments answer, beside pyvisa-sim where that is installed.
 
 Run as `python tests/benchmarks/virtual_instruments.py`. Prints one line a figure; each is the best
-of five runs, since the machine may have other work.
+of five runs, since the machine may have other work. What is compared takes turns, and is
+measured in processor time.
 """
 
+import importlib.util
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pyvisa
@@ -15,18 +19,74 @@ from labctl_instruments.wire.blocks import decode_array, encode_block
 from labctl_instruments.wire.board_layout import CURRENT, pack_pulses
 
 RUNS = 5
+ROUNDS = 15
 PE = np.arange(2048, dtype="<u4")
 
 
-def rate(action: Callable[[], object], count: int) -> float:
-    """Return how often a second `action` can be done."""
+def rate(
+    action: Callable[[], object],
+    count: int,
+    *,
+    runs: int = RUNS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Return how often a second `action` can be done, the best of `runs`."""
     best = np.inf
-    for _ in range(RUNS):
-        start = time.perf_counter()
+    for _ in range(runs):
+        start = clock()
         for _ in range(count):
             action()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, clock() - start)
     return count / best
+
+
+SIMULATED = """
+spec: "1.1"
+devices:
+  meter:
+    eom:
+      GPIB INSTR:
+        q: "\\n"
+        r: "\\n"
+    error: ERROR
+    dialogues:
+      - q: "*IDN?"
+        r: "labctl,METER,0,1.0"
+resources:
+  GPIB0::18::INSTR:
+    device: meter
+"""
+"""An instrument of pyvisa-sim that knows one answer."""
+
+
+def against_pyvisa_sim() -> None:
+    """Print the rate of `*IDN?` in process, here and at pyvisa-sim, and their ratio."""
+    if importlib.util.find_spec("pyvisa_sim") is None:
+        print("pyvisa-sim is not installed: nothing to compare with")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "simulated.yaml"
+        path.write_text(SIMULATED, encoding="utf-8")
+        managers = [pyvisa.ResourceManager(name) for name in ("sim-smu@labctl", f"{path}@sim")]
+        ours, theirs = (
+            manager.open_resource("GPIB0::18::INSTR", read_termination="\n", write_termination="\n")
+            for manager in managers
+        )
+        rounds = [
+            [
+                rate(lambda one=one: one.query("*IDN?"), 3_000, runs=1, clock=time.process_time)
+                for one in (ours, theirs)
+            ]
+            for _ in range(ROUNDS)
+        ]
+    here, there = np.median(rounds, axis=0)
+    ratios = sorted(first / second for first, second in rounds)
+    tell("pyvisa query, *IDN?, virtual 2450, of processor time", here, "/s")
+    tell("pyvisa query, *IDN?, pyvisa-sim, of processor time", there, "/s")
+    print(
+        f"in process against pyvisa-sim: {ratios[ROUNDS // 2]:.2f} times (wanted: 3), "
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {ROUNDS} rounds"
+    )
 
 
 def tell(what: str, value: float, unit: str) -> None:
@@ -84,5 +144,6 @@ def smu() -> None:
 
 
 if __name__ == "__main__":
+    against_pyvisa_sim()
     board()
     smu()

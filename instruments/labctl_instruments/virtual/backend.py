@@ -99,7 +99,7 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return 0, self._fail(session, StatusCode.error_invalid_object)
-        if opened.locks.held and not opened.is_admitted:
+        if opened.locked and not opened.is_admitted:
             return 0, self._fail(session, _LOCKED)
         if not opened.is_lost:
             opened.write(data)
@@ -113,7 +113,7 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         opened = self._sessions.get(session)
         if opened is None:
             return b"", self._fail(session, StatusCode.error_invalid_object)
-        if opened.locks.held and not opened.is_admitted:
+        if opened.locked and not opened.is_admitted:
             return b"", self._fail(session, _LOCKED)
         if opened.is_lost:
             return b"", self._fail(session, StatusCode.error_connection_lost)
@@ -214,9 +214,7 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
     ) -> StatusCode:
         """Set an attribute of a session."""
         opened = self._opened(session)
-        if attribute == ResourceAttribute.termchar:
-            opened.termchar = bytes([attribute_state])
-        opened.attributes[attribute] = attribute_state
+        opened.set_attribute(attribute, attribute_state)
         return self.handle_return_value(session, _SUCCESS)
 
     def enable_event(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+
+_FOREVER = math.inf
 
 
 class ClockMode(Enum):
@@ -41,31 +44,31 @@ class Clock:
         self._sleep = sleep or self._hurried.wait
         self._time = 0.0
         self._offset = 0.0
-        self._mode = ClockMode.JUMP
+        self._jumps = True
         self._followers: list[Callable[[], None]] = []
         self.mode = mode
 
     @property
     def mode(self) -> ClockMode:
         """How bench time passes; time goes on where it is when this is set."""
-        return self._mode
+        return ClockMode.JUMP if self._jumps else ClockMode.REAL
 
     @mode.setter
     def mode(self, mode: ClockMode) -> None:
         self.set_time(self.now())
-        self._mode = mode
+        self._jumps = mode is ClockMode.JUMP
 
     def now(self) -> float:
         """Return the bench time, in s."""
-        if self._mode is ClockMode.JUMP:
+        if self._jumps:
             return self._time
         return self._monotonic() - self._offset
 
     def charge(self, seconds: float) -> None:
         """Let bench time pass; ValueError if `seconds` is negative or no number."""
-        if not 0 <= seconds < float("inf"):
+        if not 0.0 <= seconds < _FOREVER:
             raise ValueError(f"bench time cannot pass by {seconds} s")
-        if self._mode is ClockMode.JUMP:
+        if self._jumps:
             self._time += seconds
         else:
             self._sleep(seconds)

@@ -68,10 +68,8 @@ class DialogueLog:
         self, asked: float, address: str, message: bytes, told: float, reply: bytes
     ) -> None:
         """Append one exchange: bench times in s, the bytes sent, the bytes answered (or none)."""
-        if len(message) > LONGEST_MESSAGE:
-            message = abbreviate(message)
-        if len(reply) > LONGEST_MESSAGE:
-            reply = abbreviate(reply, summed=SUMMED_REPLY)
+        if len(message) + len(reply) > LONGEST_MESSAGE:
+            message, reply = abbreviate(message), abbreviate(reply, summed=SUMMED_REPLY)
         record = (asked, address, message, told, reply)
         self._exchanges.append(record)
         self.n_exchanges += 1
@@ -128,10 +126,12 @@ class DialogueLog:
 
 
 def abbreviate(message: bytes, *, summed: int | None = None) -> bytes:
-    """Return the beginning of a long message, its length and its CRC-32.
+    """Return a message, or of a long one the beginning, its length and its CRC-32.
 
     That is the checksum of the whole, or of its first `summed` bytes.
     """
+    if len(message) <= LONGEST_MESSAGE:
+        return message
     head = message[:LONGEST_MESSAGE]
     checksum = zlib.crc32(memoryview(message)[:summed])
     return b"%b...<%d bytes, crc32 %08x>" % (head, len(message), checksum)

@@ -100,7 +100,7 @@ class Rack:
         RackError
             If no instrument is at `address`.
         """
-        persona = self.persona(address)
+        persona = self._personas.get(address) or self.persona(address)
         clock = self.clock
         with self._lock:
             asked = clock.now()

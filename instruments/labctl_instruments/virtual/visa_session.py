@@ -17,6 +17,9 @@ from labctl_instruments.virtual.visa_locks import ResourceLocks
 
 DEFAULT_TIMEOUT = 2000
 """In ms, as VISA counts; an answer is there at once or never, so no time is spent waiting."""
+_SUCCESS = StatusCode.success
+_MAX_COUNT = StatusCode.success_max_count_read
+_TERMINATED = StatusCode.success_termination_character_read
 
 
 class Desk:
@@ -36,13 +39,17 @@ class VisaSession:
     __slots__ = (
         "address",
         "attributes",
+        "ends_messages",
+        "followed",
         "input",
         "is_lost",
+        "locked",
         "locks",
         "output",
         "position",
         "rack",
         "service",
+        "stops_at_termchar",
         "termchar",
         "watcher",
     )
@@ -51,22 +58,36 @@ class VisaSession:
         self.rack = rack
         desk = _desks.setdefault(rack, Desk())
         self.locks, self.service = desk.locks, desk.service
+        self.locked, self.followed = desk.locks.held, desk.service.followed
         self.address = address
         self.input = b""
         self.output = b""
         self.position = 0
         self.termchar = b"\n"
+        self.stops_at_termchar = False
+        self.ends_messages = True
         self.attributes: dict[int, Any] = _attributes(parsed)
         self.is_lost = False
         self.watcher = Watcher()
 
+    def set_attribute(self, attribute: int, state: Any) -> None:  # noqa: ANN401
+        """Set an attribute; those that every message asks for are kept apart."""
+        self.attributes[attribute] = state
+        if attribute == ResourceAttribute.termchar:
+            self.termchar = bytes([state])
+        elif attribute == ResourceAttribute.termchar_enabled:
+            self.stops_at_termchar = bool(state)
+        elif attribute == ResourceAttribute.send_end_enabled:
+            self.ends_messages = bool(state)
+
     def write(self, data: bytes) -> None:
         """Send a message, or keep it until the one that ends it."""
-        if not self.attributes[ResourceAttribute.send_end_enabled]:
+        if not self.ends_messages:
             self.input += data
             return
-        message = self.input + data if self.input else data
-        self.input = b""
+        message = data
+        if self.input:
+            message, self.input = self.input + data, b""
         if self.output:
             self.discard()
             self.rack.query_error(self.address, QUERY_INTERRUPTED)
@@ -74,7 +95,7 @@ class VisaSession:
             self.output = self.rack.exchange(self.address, message)
         except ConnectionLostError:
             self.is_lost = True
-        if self.address in self.service.followed:
+        if self.address in self.followed:
             self.notice()
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
@@ -84,14 +105,14 @@ class VisaSession:
             self.rack.query_error(self.address, QUERY_UNTERMINATED)
             return b"", StatusCode.error_timeout
         stop = min(len(output), start + count)
-        status = StatusCode.success if stop == len(output) else StatusCode.success_max_count_read
-        if self.attributes[ResourceAttribute.termchar_enabled]:
+        status = _SUCCESS if stop == len(output) else _MAX_COUNT
+        if self.stops_at_termchar:
             end = output.find(self.termchar, start, stop)
             if end >= 0:
-                stop, status = end + 1, StatusCode.success_termination_character_read
+                stop, status = end + 1, _TERMINATED
         if stop == len(output):
-            self.discard()
-            if self.address in self.service.followed:
+            self.output, self.position = b"", 0
+            if self.address in self.followed:
                 self.notice()
         else:
             self.position = stop
@@ -100,7 +121,7 @@ class VisaSession:
     @property
     def is_admitted(self) -> bool:
         """Whether no other session has locked the instrument."""
-        return not self.locks.held or self.locks.admits(self.address, self)
+        return not self.locked or self.locks.admits(self.address, self)
 
     def status_byte(self) -> int:
         """Return the instrument's status byte; bit 4 tells whether an answer waits here."""
