@@ -13,7 +13,13 @@ from labctl_instruments.errors import BenchError
 from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.serving.server import BenchServer
 
-COMBINATIONS = ["sim-2636b-707b", "sim-2450-3706a"]
+REAL = {
+    "sim-2636b-707b": "smu-2636b-707b",
+    "sim-2450-3706a": "smu-2450-3706a",
+    "sim-b1500a-707b": "b1500a-707b",
+}
+"""Real benches by their simulated twins."""
+COMBINATIONS = list(REAL)
 ADDRESSES = np.array([[0, 0, 0], [0, 37, 5], [0, 127, 15]])
 
 
@@ -42,7 +48,7 @@ def test_cells_conduct_the_same_whoever_measures_them(name: str, tmp_path: Path)
 
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_a_real_bench_has_the_wiring_of_its_twin(name: str) -> None:
-    twin, real = load_bench(name), load_bench(name.replace("sim", "smu"))
+    twin, real = load_bench(name), load_bench(REAL[name])
 
     assert real.virtual is None
     assert real.wiring == twin.wiring
@@ -78,6 +84,24 @@ def test_a_served_bench_reads_as_the_one_in_process(name: str, tmp_path: Path) -
 def test_two_channels_of_one_instrument_are_two(tmp_path: Path, old, new, problem) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(load_bench("sim-2636b-707b").text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(BenchError, match=problem):
+        load_bench(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('channel = "2"', 'channel = "1"', "address 'GPIB0::17::INSTR' is also used by"),
+        ('channel = "5"', 'channel = "1"', "address 'GPIB0::17::INSTR' is also used by"),
+        ('channel = "2"', 'channel = "11"', "needs channel '1' or '2' or .* found '11'"),
+        ('address = "GPIB0::1::INSTR"', 'address = "GPIB0::17::INSTR"', "is also used by"),
+        ('role = "pulser"', 'role = "bit-line"', "role 'bit-line' needs driver"),
+    ],
+)
+def test_modules_of_one_mainframe_are_in_slots_of_their_own(tmp_path, old, new, problem) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(load_bench("sim-b1500a-707b").text.replace(old, new), encoding="utf-8")
 
     with pytest.raises(BenchError, match=problem):
         load_bench(path)

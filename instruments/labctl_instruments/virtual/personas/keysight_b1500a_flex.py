@@ -120,10 +120,14 @@ class FlexTable:
         self._commands[header] = Command(action, fewest, most)
 
     def execute(self, message: bytes, errors: ErrorQueue) -> bytes:
-        """Execute a message and return what it answers; an error ends it."""
+        """Execute a message, or several lines; return what they answer. An error ends a line."""
+        lines = message.decode("latin-1").split("\n")
+        return b"".join([self._execute_line(line.strip("\0\r "), errors) for line in lines])
+
+    def _execute_line(self, line: str, errors: ErrorQueue) -> bytes:
         answers: list[bytes] = []
         try:
-            for part in message.decode("latin-1").strip("\0\r\n ").split(";"):
+            for part in line.split(";"):
                 if part.strip():
                     answers.append(self._execute_one(part))
         except FlexError as error:
