@@ -125,25 +125,35 @@ class JobQueue:
 
         return self._change(number, change, only=(JobState.INTERRUPTED, JobState.FAILED))
 
+    def ask(self, name: str, value: str) -> None:
+        """Leave a word for whoever works off the queue."""
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def asked(self, name: str) -> str:
+        """Return the word that was left under a name; empty where there is none."""
+        with self._database.reading() as connection:
+            return _setting(connection, name)
+
     def hold(self) -> None:
         """Start no job from now on; what runs goes on."""
-        self._hold("1")
+        self.ask(_HELD, "1")
 
     def release(self) -> None:
         """Start jobs again."""
-        self._hold("0")
+        self.ask(_HELD, "")
 
     @property
     def is_held(self) -> bool:
         """Whether no job is started."""
         with self._database.reading() as connection:
-            return _held(connection)
+            return bool(_setting(connection, _HELD))
 
     def take(self, number: int, runner: str) -> Job | None:
         """Make a waiting job the runner's own, if nobody was faster and the queue is not held."""
         with self._database.writing() as connection:
             job = self._job(connection, number)
-            if job.state is not JobState.WAITING or _held(connection):
+            if job.state is not JobState.WAITING or _setting(connection, _HELD):
                 return None
             self._set(
                 connection,
@@ -181,15 +191,28 @@ class JobQueue:
 
         return self._change(number, change)
 
+    def postpone(self, number: int, until: datetime) -> Job:
+        """Let a job that this process has run wait again, to be gone on with at a later time."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            later = until.isoformat()
+            self._set(connection, number, state=JobState.WAITING, start_at=later, runner="")
+
+        return self._change(number, change)
+
+    def leave_out(self, number: int, why: str) -> Job:
+        """Skip a job that waits, for a reason."""
+
+        def change(connection: sqlite3.Connection) -> None:
+            self._set(connection, number, state=JobState.SKIPPED, error=why, ended=_now())
+
+        return self._change(number, change, only=(JobState.WAITING,))
+
     def is_told_to_skip(self, number: int) -> bool:
         """Return whether somebody wants a running job to end."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT asked FROM jobs WHERE id = ?", (number,)).fetchone()
         return row is not None and row["asked"] == "skip"
-
-    def _hold(self, value: str) -> None:
-        with self._database.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (_HELD, value))
 
     def _change(
         self,
@@ -273,9 +296,9 @@ class JobQueue:
         )
 
 
-def _held(connection: sqlite3.Connection) -> bool:
-    row = connection.execute("SELECT value FROM settings WHERE name = ?", (_HELD,)).fetchone()
-    return row is not None and row["value"] == "1"
+def _setting(connection: sqlite3.Connection, name: str) -> str:
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return "" if row is None else str(row["value"])
 
 
 def _row_of(request: JobRequest) -> dict[str, Any]:

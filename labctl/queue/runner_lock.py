@@ -82,6 +82,18 @@ def is_alive(queue: Path, runner: str) -> bool:
         os.close(descriptor)
 
 
+def is_held(queue: Path, bench: str) -> bool:
+    """Tell whether somebody living works off the jobs of a bench."""
+    try:
+        descriptor = os.open(_path(queue, bench), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
 def _insist(descriptor: int) -> bool:
     for _ in range(_TRIES):
         if try_lock(descriptor):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from labctl.bench_choice import BenchChoice
+from labctl.queue.asking import Asker
 from labctl.queue.benches import OpenBenches
 from labctl.queue.execution import Company, Ending, bench_key, execute
 from labctl.queue.job import Job, JobState
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
 """How often a runner without work looks for some, in s of wall time."""
-_ASK_SECONDS = 0.5
-"""How often a run asks the queue whether it is to be skipped, in s of wall time."""
 
 
 def run_queue(  # noqa: PLR0913  (the one public door; all but the queue are options by keyword)
@@ -138,7 +136,7 @@ class _Runner:
         if taken is None:
             return None
         company.on_job(taken)
-        told = _Asker(lambda: self._queue.is_told_to_skip(taken.id))
+        told = Asker(lambda: self._queue.is_told_to_skip(taken.id))
         company = replace(company, should_stop=lambda: is_over() or told())
         ending = Ending(JobState.INTERRUPTED, "the process that ran it was ended")
         try:
@@ -150,21 +148,6 @@ class _Runner:
             ended = self._queue.end(taken.id, state, error)
             company.on_job(ended)
         return ended
-
-
-class _Asker:
-    """Ask a slow question, but not at every pulse."""
-
-    def __init__(self, question: Callable[[], bool]) -> None:
-        self._question = question
-        self._last = time.monotonic()
-        self.answer = False
-
-    def __call__(self) -> bool:
-        if not self.answer and time.monotonic() - self._last > _ASK_SECONDS:
-            self._last = time.monotonic()
-            self.answer = self._question()
-        return self.answer
 
 
 def next_due(waiting: Sequence[Job], now: datetime) -> Job | None:

@@ -1,0 +1,1 @@
+"""Campaigns: a plan of many measurements, carried out overnight, through anything."""

@@ -1,0 +1,44 @@
+"""The errors of campaigns.
+
+LabctlError (labctl_data)
+├── PlanError               a plan file that cannot be read, or that contradicts itself
+├── CampaignError           what cannot be done with a campaign as it stands
+│   └── CampaignBusyError   a campaign that another process is carrying out
+└── NotificationError       a message that could not be sent; it tells no secret
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl_data.errors import LabctlError
+
+
+class PlanError(LabctlError, ValueError):
+    """A plan file cannot be read, or contradicts itself.
+
+    Attributes
+    ----------
+    path : Path
+        The plan file.
+    table : str
+        The TOML table that is wrong, without brackets; empty for the file as a whole.
+    """
+
+    def __init__(self, path: Path, table: str, problem: str) -> None:
+        self.path = path
+        self.table = table
+        place = f"{path.name} [{table}]" if table else path.name
+        super().__init__(f"{place}: {problem}")
+
+
+class CampaignError(LabctlError, ValueError):
+    """A campaign is not there, has ended, or is another one than was asked for."""
+
+
+class CampaignBusyError(CampaignError):
+    """Another process is carrying out the campaign."""
+
+
+class NotificationError(LabctlError):
+    """A message could not be sent."""
