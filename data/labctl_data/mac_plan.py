@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False)
 class MacPlan:
-    """One layer's digital sum plan, for bit-serial inputs and one conversion a line, block and bit.
+    """One layer's digital sum plan: slot-serial inputs, one conversion a line, block and slot.
 
-    An input vector has `n_blocks * width` unsigned codes, block after block. For each block and
-    each bit k of the codes, bit lines whose bit is 1 are at `read_voltage`, all others at a driven
-    0 V; the currents of the block's source lines are converted to
-    ``code = min(2**adc_bits - 1, floor(I / lsb + 1/2))``,
-    ``lsb = adc_full_scale / (2**adc_bits - 1)``, and ``sign * (code << k)`` is added to the line's
-    output. Codes that would exceed the range are counted as saturated.
+    An input vector has `n_blocks * width` unsigned codes, block after block. Slot k of a code is
+    its digit of `dac_bits` bits from bit ``k * dac_bits`` on. For each block and each slot, the bit
+    line of an input with digit d is at ``read_voltage * d / (2**dac_bits - 1)`` (with one bit: at
+    `read_voltage` or a driven 0 V), all others at a driven 0 V; the currents of the block's source
+    lines are converted to ``code = min(2**adc_bits - 1, floor(I / lsb + 1/2))``,
+    ``lsb = adc_full_scale / (2**adc_bits - 1)``, and ``sign * (code << k * dac_bits)`` is added to
+    the line's output. Codes that would exceed the range are counted as saturated. A slot in which
+    no input of a block has a digit is not converted: it adds 0.
 
     Attributes
     ----------
@@ -34,9 +36,11 @@ class MacPlan:
     input_bits : int
         Bits of an input code; at most 8.
     read_voltage : float
-        Voltage of a 1 bit, in V.
+        Voltage of the highest digit, in V.
     read_width : float
         Length of one read pulse, in s.
+    dac_bits : int
+        Bits of a digit: 1 for bit-serial inputs, `input_bits` for all in one pass.
     """
 
     columns: npt.NDArray[np.int64]
@@ -47,6 +51,7 @@ class MacPlan:
     input_bits: int = 8
     read_voltage: float = 0.2
     read_width: float = 50e-9
+    dac_bits: int = 1
 
     @property
     def n_blocks(self) -> int:
@@ -72,6 +77,11 @@ class MacPlan:
     def n_outputs(self) -> int:
         """Length of one output vector."""
         return int(self.outputs.max()) + 1
+
+    @property
+    def n_slots(self) -> int:
+        """Read pulses that one input code takes."""
+        return -(-self.input_bits // self.dac_bits)
 
     @property
     def lsb(self) -> float:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +15,9 @@ from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
 from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
-from labctl_instruments.chip.conversion import chunks, convert_chunk
-from labctl_instruments.chip.crossbar import Tiles, Wires
+from labctl_instruments.chip.converters import ConverterSpread
 from labctl_instruments.chip.errors import ChipError
-from labctl_instruments.chip.kernels import IndexArray, Share
+from labctl_instruments.chip.kernels import IndexArray
 from labctl_instruments.chip.lines import (
     Hold,
     LineCurrents,
@@ -30,15 +25,16 @@ from labctl_instruments.chip.lines import (
     hold_known,
     hold_unknown,
 )
+from labctl_instruments.chip.multiplication import multiply
+from labctl_instruments.chip.periphery import Periphery
 from labctl_instruments.chip.random import key_of
-from labctl_instruments.chip.sums import check_request, tabulate
+from labctl_instruments.chip.request import check_request
+from labctl_instruments.chip.workers import Workers
 
 ROOM_TEMPERATURE = 298.15
 """Temperature at which relaxation runs as the model says, in K."""
 _BOLTZMANN = 8.617333262e-5
 """Boltzmann's constant in eV/K."""
-_WORTH_THREADS = 4096
-"""Cells in one call from which threads pay."""
 _DERIVED = ("walk_node", "walk_sum", "walk_slope")
 
 
@@ -70,6 +66,8 @@ class Chip:
         Threads of large calls; all processors by default.
     wire_resistance : float
         Resistance of one segment of a bit or source line, in ohm; MACs see it. 0: ideal lines.
+    converters : ConverterSpread, optional
+        How far the converters of MACs are from ideal.
     """
 
     def __init__(  # noqa: PLR0913  (all that a virtual bench file may say of its chip)
@@ -84,13 +82,14 @@ class Chip:
         noise: bool = True,
         threads: int | None = None,
         wire_resistance: float = 0.0,
+        converters: ConverterSpread | None = None,
     ) -> None:
         if not isinstance(model, SoftBoundModel):
             raise ModelError(f"chip: can simulate the model soft-bound, found {model.name}")
         self.model = model if noise else model.without_noise()
         self.geometry = geometry
         self.seed = seed
-        self.threads = threads or os.cpu_count() or 1
+        self._workers = Workers(threads)
         self._tables = Tables(
             self.model.packed(),
             key_of(seed),
@@ -99,12 +98,25 @@ class Chip:
         )
         self._clock = np.array([0.0, 0.0, 1.0])  # anchor: bench time, effective time, acceleration
         self._mac_events = 0
-        self._tiles = Tiles(Wires.alike(wire_resistance)) if wire_resistance else None
+        self._conflicts = np.zeros(geometry.n_cells, np.uint32)
+        self._changes = 0
+        self._periphery = Periphery(
+            self.model,
+            geometry,
+            seed=seed,
+            wire_resistance=wire_resistance,
+            converters=converters or ConverterSpread(),
+        )
         kernels.draw_devices(self._tables)
         self._replace_devices(cell_parameters or {})
         if not noise:
             self._tables.devices["rtn_amplitude"] = 0.0
         self._begin(state, stuck)
+        self._is_still = not (
+            self.model.relaxation_drift.any()
+            or self.model.relaxation_sigma.any()
+            or self._tables.devices["rtn_amplitude"].any()
+        )
 
     def _replace_devices(self, cell_parameters: Mapping[str, npt.ArrayLike]) -> None:
         for name, values in cell_parameters.items():
@@ -137,6 +149,7 @@ class Chip:
         inverse = 1.0 / ROOM_TEMPERATURE - 1.0 / kelvin
         acceleration = np.exp(self.model.activation_energy / _BOLTZMANN * inverse)
         self._clock[:] = time, self._effective(time), acceleration
+        self._changes += 1
 
     def _effective(self, time: npt.ArrayLike) -> FloatArray:
         """Return the time that has passed at room temperature's pace, in s."""
@@ -165,7 +178,7 @@ class Chip:
         clock = np.stack([_each(self._effective(time), len(cells)), _each(time, len(cells))])
         out = np.empty(len(cells))
         read = (float(voltage), int(averages))
-        self._shared(
+        self._workers.on_cells(
             lambda share: kernels.measure(self._tables, cells, clock, read, out, share), cells
         )
         return out
@@ -195,13 +208,17 @@ class Chip:
         kinds = np.ascontiguousarray(np.broadcast_to(np.asarray(kind, np.int64), n))
         rows = (amplitude, width, gate, self._effective(time))
         numbers = np.stack([_each(row, n) for row in rows])
-        self._shared(lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), cells)
+        self._changes += 1
+        self._workers.on_cells(
+            lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), cells
+        )
 
     def stress(
         self, index: npt.ArrayLike, voltage: float, width: float, count: int, time: float
     ) -> None:
         """Give each cell `count` equal pulses in READ polarity."""
         pulses = (abs(float(voltage)), float(width), float(count))
+        self._changes += 1
         kernels.stress(self._tables, self._cells(index), pulses, float(self._effective(time)))
 
     def sweep(
@@ -226,6 +243,7 @@ class Chip:
         points = np.ascontiguousarray(voltages, np.float64).reshape(-1)
         times = time + dwell * np.arange(1, len(points) + 1)
         out = np.zeros((2, len(points)))
+        self._changes += 1
         kernels.sweep(
             self._tables,
             int(self._cells(cell)[0]),
@@ -272,6 +290,7 @@ class Chip:
             At the end of the hold.
         """
         lines, first = self._lines(pe, bit_lines, source_lines, word_lines)
+        self._changes += 1
         hold = Hold(float(width), float(self._effective(time)), float(time), int(averages))
         if limits is None and not (np.isnan(lines.bit).any() or np.isnan(lines.source).any()):
             return hold_known(self._tables, first, lines, hold)
@@ -325,58 +344,29 @@ class Chip:
             Conversions that met the top of the range.
         """
         lines = check_request(vectors, rows, plan)
-        noise = self.model.read_noise
-        steps = self._adc_steps(lines, plan, time)
-        sums = tabulate(steps, plan, relative_noise=noise, n_vectors=len(vectors))
-        out = np.zeros((len(vectors), plan.n_outputs), np.int32)
         codes = np.ascontiguousarray(vectors)
         first = self._mac_events
         self._mac_events += len(codes)
+        request = self._periphery.request(
+            plan,
+            lines,
+            lambda cells, voltage: self._standing(cells, voltage, float(time)),
+            moment=(self._changes, None if self._is_still else float(time)),
+        )
+        return multiply(request, codes, (self._tables.key, first), self._workers)
 
-        def convert(part: slice) -> int:
-            event = first + part.start
-            return convert_chunk(sums, codes[part], self._tables.key, event, out[part])
-
-        parts = list(chunks(len(codes), self.threads))
-        in_turn = self.threads == 1 or len(parts) < 2
-        return out, sum(map(convert, parts) if in_turn else self._pool.map(convert, parts))
-
-    def _adc_steps(self, lines: IndexArray, plan: MacPlan, time: float) -> FloatArray:
-        """Return currents in ADC steps, shape (n_blocks, width, n_lines); 0 where unused."""
-        columns = plan.columns[:, :, np.newaxis]
-        source_lines = lines[:, np.newaxis, :]
-        used = (columns >= 0) & (source_lines >= 0) & (plan.signs[:, np.newaxis, :] != 0)
-        cells = self._cells((source_lines * self.geometry.columns + columns)[used])
-        if columns.max(initial=-1) >= self.geometry.columns:
-            raise ChipError(
-                f"chip: the plan drives column {columns.max()}; there are {self.geometry.columns}"
-            )
-        steps = np.zeros(used.shape)
-        steps[used] = self._line_currents(cells, plan.read_voltage, float(time)) / plan.lsb
-        return steps
-
-    def _line_currents(self, cells: IndexArray, voltage: float, time: float) -> FloatArray:
-        """Return what cells put on their source lines while all word lines are on, in A.
-
-        Each with its bit line alone at `voltage`, without read noise, shape (n,). Wires make it
-        less than the cell's own current, by all that the other cells of the array draw.
-        """
-        if self._tiles is None or voltage == 0.0:
-            return self._standing(cells, voltage, time)
-        pes, rows, columns = self.geometry.shape
-        size = rows * columns
-        seen = np.zeros((pes, rows, columns))
-        for pe in np.unique(cells // size).tolist():
-            amperes = self._standing(np.arange(pe * size, (pe + 1) * size), voltage, time)
-            chord = (amperes / voltage).reshape(rows, columns)
-            seen[pe] = self._tiles.effective(pe, chord) * voltage
-        return np.asarray(seen.reshape(-1)[cells])
+    def conversions_in_turn(self, rows: npt.ArrayLike, plan: MacPlan) -> int:
+        """Return the conversions that one slot of a vector takes one after another, all blocks."""
+        return self._periphery.conversions_in_turn(rows, plan)
 
     def _standing(self, cells: IndexArray, voltage: float, time: float) -> FloatArray:
         """Return the cells' own currents, two-state noise included, shape (n,), in A."""
-        conductance = np.empty(len(cells))
+        known = self._cells(cells)
+        conductance = np.empty(len(known))
         clock = (float(self._effective(time)), time)
-        kernels.standing(self._tables, cells, clock, conductance)
+        self._workers.on_cells(
+            lambda share: kernels.standing(self._tables, known, clock, conductance, share), known
+        )
         return current(self.model, conductance, voltage)
 
     def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
@@ -384,10 +374,20 @@ class Chip:
         counts: npt.NDArray[np.uint32] = self._tables.states["pulses"][self._cells(index)]
         return counts
 
+    def conflict(self, index: npt.ArrayLike) -> None:
+        """Flag cells on lines where two sources met: what they then saw is not to be trusted."""
+        self._conflicts[self._cells(index)] += 1
+
+    @property
+    def conflicts(self) -> npt.NDArray[np.uint32]:
+        """How often two sources have met on a line of each cell, shape (pe, row, column)."""
+        return self._conflicts.reshape(self.geometry.shape).copy()
+
     def imprint(self, index: npt.ArrayLike, conductance: npt.ArrayLike) -> None:
         """Put cells at conductances in S, settled, as no bench can: where studies start."""
         cells = self._cells(index)
         states = self._tables.states
+        self._changes += 1
         states["conductance"][cells] = conductance
         for name in ("acted_at", "disturb", "walk"):
             states[name][cells] = 0
@@ -403,12 +403,17 @@ class Chip:
             for name in STATE.names or ()
             if name not in _DERIVED
         }
-        return {**maps, "clock": self._clock.copy(), "mac_events": np.array(self._mac_events)}
+        return {
+            **maps,
+            "conflicts": self.conflicts,
+            "clock": self._clock.copy(),
+            "mac_events": np.array(self._mac_events),
+        }
 
     def restore(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Take up a state that `state` returned; ChipError if it is of another chip."""
         known = (set(STATE.names or ()) - set(_DERIVED)) | {"clock", "mac_events"}
-        if set(state) != known:
+        if set(state) - {"conflicts"} != known:  # states of old have none
             raise ChipError(f"chip: a state holds {sorted(known)}, found {sorted(state)}")
         maps = {
             name: self._map(state[name], f"state {name}")
@@ -417,8 +422,12 @@ class Chip:
         for name, values in maps.items():
             self._tables.states[name] = values.reshape(-1)
         self._tables.states["walk_node"] = -1
+        self._changes += 1
         self._clock[:] = np.asarray(state["clock"], np.float64)
         self._mac_events = int(np.asarray(state["mac_events"]))
+        if "conflicts" in state:
+            self._conflicts = self._map(state["conflicts"], "state conflicts").astype(np.uint32)
+            self._conflicts = self._conflicts.reshape(-1)
 
     def cell_parameters(self) -> dict[str, FloatArray]:
         """Return what each cell is: maps of shape (pe, row, column); see `DEVICE`."""
@@ -435,18 +444,6 @@ class Chip:
             worst = cells.min() if cells.min() < 0 else cells.max()
             raise ChipError(f"chip: cell {worst} does not exist; there are {self.geometry.n_cells}")
         return cells
-
-    def _shared(self, work: Callable[[Share], None], cells: IndexArray) -> None:
-        """Do the work on cells in one go, or in shares on threads where that pays."""
-        if self.threads == 1 or len(cells) < _WORTH_THREADS:
-            work((0, self.geometry.n_cells))
-            return
-        edges = np.linspace(cells.min(), cells.max() + 1, self.threads + 1).astype(int).tolist()
-        list(self._pool.map(work, itertools.pairwise(edges)))
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="chip")
 
 
 def _each(values: npt.ArrayLike, n: int) -> FloatArray:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from labctl_data.model.compiled import compiled, fused, inlined
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.random import Key
-from labctl_instruments.chip.sums import LONGEST_RUN, PACK, WIDE, Sums, TableArray
+from labctl_instruments.chip.request import LONGEST_RUN
+from labctl_instruments.chip.sums import PACK, WIDE, Sums, TableArray
 
 CodeArray = npt.NDArray[np.uint8]
 BitArray = npt.NDArray[np.uint64]

@@ -63,10 +63,14 @@ def conductances(t: Tables, index: IndexArray, now: FloatArray, out: FloatArray)
 
 
 @compiled
-def standing(t: Tables, index: IndexArray, clock: tuple[float, float], out: FloatArray) -> None:
+def standing(
+    t: Tables, index: IndexArray, clock: tuple[float, float], out: FloatArray, share: Share
+) -> None:
     """Fill `out` with conductances at (effective time, bench time), two-state noise included."""
     for i in range(index.shape[0]):
-        out[i] = conductance_now(t, index[i], clock[0]) * telegraph(t, index[i], clock[1])
+        cell = index[i]
+        if share[0] <= cell < share[1]:
+            out[i] = conductance_now(t, cell, clock[0]) * telegraph(t, cell, clock[1])
 
 
 @compiled

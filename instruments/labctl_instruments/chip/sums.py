@@ -2,7 +2,8 @@
 
 `MacPlan` defines the integers. The currents of a group of inputs have few patterns (a bit line is
 on or off), so a conversion is a look-up in these tables, and its read noise one normal number whose
-variance is that of all its cells together: exactly what independent cells give.
+variance is that of all its cells together: exactly what independent cells give. This is the way of
+narrow blocks and bit-serial inputs; see `products` for the other one.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.mac_plan import MacPlan
 from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
-from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.random import LARGEST_NORMAL
+from labctl_instruments.chip.request import Request
 
 LineArray = npt.NDArray[np.int64]
 TableArray = npt.NDArray[Any]
@@ -29,8 +29,6 @@ PACK = np.dtype([("numbers", np.float32, (2 * WIDE,))])
 """Means and deviations of so many lines as one record, which is copied in one move."""
 TIE = 2.0**-30
 """Part of an ADC step by which a current may miss a tie and still count as it (rounded up)."""
-LONGEST_RUN = 8
-"""Most blocks whose conversions are worked on together."""
 _GROUP_WIDTHS = ((64, 10), (4, 5), (0, 3))
 """From how many vectors tables of how many inputs pay."""
 
@@ -65,87 +63,77 @@ class Sums(NamedTuple):
     """Whether any noisy conversion can meet the top of the range."""
 
 
-def check_request(vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan) -> LineArray:
-    """Return the rows as an array; refuse vectors and rows that do not fit the plan."""
-    lines = np.ascontiguousarray(rows, np.int64)
-    if lines.shape != plan.outputs.shape:
-        raise ChipError(
-            f"chip: the plan converts lines of shape {plan.outputs.shape} (blocks, lines), "
-            f"rows have shape {lines.shape}"
-        )
-    found = np.asarray(vectors)
-    if found.dtype != np.uint8 or found.ndim != 2 or found.shape[1] != plan.n_inputs:
-        raise ChipError(
-            f"chip: the plan takes uint8 vectors of shape (n, {plan.n_inputs}), "
-            f"found {found.dtype} of shape {found.shape}"
-        )
-    return lines
-
-
-def tabulate(steps: FloatArray, plan: MacPlan, *, relative_noise: float, n_vectors: int) -> Sums:
+def tabulate(request: Request, *, n_vectors: int) -> Sums:
     """Tabulate the sums of all patterns of inputs.
 
     Parameters
     ----------
-    steps : ndarray of shape (n_blocks, width, n_lines)
-        Current of each cell at the read voltage, in ADC steps; 0 where there is none.
-    plan : MacPlan
-        The plan.
-    relative_noise : float
-        Standard deviation of one cell's read over its current; 0 for exact conversion.
+    request : Request
+        The currents that sum up, and how they are converted.
     n_vectors : int
         Vectors to come: few do not pay for large tables.
     """
+    plan, layout = request.plan, request.layout
     largest = next(width for least, width in _GROUP_WIDTHS if n_vectors >= least)
     groups = math.ceil(plan.width / largest)
     size = math.ceil(plan.width / groups)
-    top = 2**plan.adc_bits - 1
     n_packs = math.ceil(plan.n_lines / WIDE)
     padded = np.zeros((plan.n_blocks, groups * size, n_packs * WIDE))
-    padded[:, : plan.width, : plan.n_lines] = steps
+    padded[:, : plan.width, : plan.n_lines] = request.steps
     grouped = padded.reshape(plan.n_blocks, groups, size, n_packs * WIDE)
+    bases = np.zeros((plan.n_blocks, n_packs * WIDE))
+    bases[:, : plan.n_lines] = 0.5 + request.offsets
     exact = np.zeros((1, 1, 1, 1))
     noisy = np.zeros((plan.n_blocks, groups, 1, n_packs, 2 * WIDE), np.float32)
-    if relative_noise > 0.0:
-        noisy = np.zeros((plan.n_blocks, groups, 2**size, n_packs, 2 * WIDE), np.float32)
-        fill_noisy(grouped, relative_noise**2, noisy)
+    if request.is_noisy:
+        noisy = np.empty((plan.n_blocks, groups, 2**size, n_packs, 2 * WIDE), np.float32)
+        variances = (request.relative_noise**2, request.converter_noise**2)
+        fill_noisy(grouped, bases, variances, noisy)
     else:
         exact = _all_sums(grouped)
-        exact[:, 0] += 0.5 + TIE
+        exact[:, 0] += bases[:, np.newaxis] + TIE
     return Sums(
         exact=exact,
         noisy=noisy,
         packs=noisy.view(PACK)[..., 0],
-        outputs=np.ascontiguousarray(plan.outputs, np.int64),
-        signs=np.ascontiguousarray(plan.signs, np.int64),
-        run_ends=_run_ends(plan),
-        top=top,
+        outputs=layout.outputs,
+        signs=layout.signs,
+        run_ends=layout.run_ends,
+        top=2**plan.adc_bits - 1,
         bits=plan.input_bits,
         width=plan.width,
         size=size,
-        saturable=_can_saturate(steps, relative_noise, top),
+        saturable=_can_saturate(request),
     )
 
 
 @compiled
-def fill_noisy(steps: FloatArray, variance: float, noisy: npt.NDArray[np.float32]) -> None:
+def fill_noisy(
+    steps: FloatArray,
+    bases: FloatArray,
+    variances: tuple[float, float],
+    noisy: npt.NDArray[np.float32],
+) -> None:
     """Fill the noisy tables from currents grouped as (n_blocks, n_groups, size, n_packs * WIDE).
 
-    Each pattern is the one without its highest input, and that input; `variance` is relative.
+    Each pattern is the one without its highest input, and that input. `bases` is what a line
+    converts without current, + 1/2; variances are relative (of a cell) and absolute (of a line).
     """
     n_blocks, n_groups, size, lanes = steps.shape
     for block in range(n_blocks):
         for group in range(n_groups):
             table, inputs = noisy[block, group], steps[block, group]
             for lane in range(lanes):
-                table[0, lane // WIDE, lane % WIDE] = 0.5 if group == 0 else 0.0
+                pack, i = lane // WIDE, lane % WIDE
+                table[0, pack, i] = bases[block, lane] if group == 0 else 0.0
+                table[0, pack, i + WIDE] = variances[1] if group == 0 else 0.0
             for j in range(size):
                 for on in range(1 << j):
                     for lane in range(lanes):
                         pack, i = lane // WIDE, lane % WIDE
                         step = inputs[j, lane]
                         table[on + (1 << j), pack, i] = table[on, pack, i] + step
-                        spread = table[on, pack, i + WIDE] + variance * step * step
+                        spread = table[on, pack, i + WIDE] + variances[0] * step * step
                         table[on + (1 << j), pack, i + WIDE] = spread
             if n_groups == 1:
                 take_roots(table)
@@ -160,34 +148,13 @@ def take_roots(table: npt.NDArray[np.float32]) -> None:
                 table[on, pack, i] = math.sqrt(table[on, pack, i])
 
 
-def _run_ends(plan: MacPlan) -> LineArray:
-    """Return where runs of blocks end whose lines go to the same outputs, shape (n_blocks,).
-
-    Their codes are added up before they leave for the outputs: at most `LONGEST_RUN` blocks, and
-    no more than float32 adds exactly.
-    """
-    largest = (2**plan.adc_bits - 1) * (2**plan.input_bits - 1)
-    longest = max(min(LONGEST_RUN, 2**24 // largest), 1)
-    ends = np.arange(1, plan.n_blocks + 1)
-    for block in reversed(range(plan.n_blocks - 1)):
-        following = block + 1
-        if following % longest and _alike(plan, block, following):
-            ends[block] = ends[following]
-    return ends
-
-
-def _alike(plan: MacPlan, first: int, second: int) -> bool:
-    """Say whether the lines of two blocks go to the same outputs with the same signs."""
-    return np.array_equal(plan.outputs[first], plan.outputs[second]) and np.array_equal(
-        plan.signs[first], plan.signs[second]
-    )
-
-
-def _can_saturate(steps: FloatArray, relative_noise: float, top: int) -> bool:
+def _can_saturate(request: Request) -> bool:
     """Say whether all inputs on, with the largest noise, reach the first code above the range."""
-    mean = np.maximum(steps, 0.0).sum(axis=1)
-    noise = relative_noise * np.sqrt((steps**2).sum(axis=1))
-    return bool((mean + LARGEST_NORMAL * noise + 0.5 >= top + 1).any())
+    steps = request.steps
+    mean = np.maximum(steps, 0.0).sum(axis=1) + request.offsets
+    variance = request.relative_noise**2 * (steps**2).sum(axis=1) + request.converter_noise**2
+    highest = mean + LARGEST_NORMAL * np.sqrt(variance) + 0.5
+    return bool((highest >= 2**request.plan.adc_bits).any())
 
 
 def _all_sums(grouped: FloatArray) -> FloatArray:
