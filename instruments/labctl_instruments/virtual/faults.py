@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from labctl_instruments.bench.schema import FaultTable
 from labctl_instruments.errors import ConnectionLostError
+from labctl_instruments.virtual.lua.confined import Meanwhile
 from labctl_instruments.virtual.persona import Confinable, Persona
 
 Note = Callable[[str], None]
@@ -157,10 +159,10 @@ class FaultyDoor:
         if not self._is_unanswered:
             self._inner.query_error(number)
 
-    def confine(self) -> None:
+    def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Confine the instrument, if it executes programs."""
         if isinstance(self._inner, Confinable):
-            self._inner.confine()
+            self._inner.confine(meanwhile)
 
     def release(self) -> None:
         """Release what confined it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Protocol, runtime_checkable
 
+from labctl_instruments.virtual.lua.confined import Meanwhile
 from labctl_instruments.virtual.scpi.engine import ScpiEngine
 from labctl_instruments.virtual.scpi.status import ScpiError
 
@@ -53,8 +55,11 @@ class Persona(Protocol):
 class Confinable(Protocol):
     """A virtual instrument that executes what it is sent: a program, not a command."""
 
-    def confine(self) -> None:
-        """Execute in a child process from now on, under limits: the programs are strangers'."""
+    def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
+        """Execute in a child process from now on, under limits: the programs are strangers'.
+
+        While that is waited for, within `meanwhile`, other instruments may go on.
+        """
 
     def release(self) -> None:
         """End the child process."""

@@ -8,19 +8,26 @@ staircase, which measures each of its levels once, is exact.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
+from labctl_instruments.virtual.limiting import (
+    Arrays,
+    Settled,
+    currents_of_nodes,
+    excess_of_nodes,
+    lines_of,
+    settle,
+)
 from labctl_instruments.virtual.routing import (
     ArrayLines,
     Conflict,
     Drive,
-    FloatArray,
     Router,
     Terminal,
 )
@@ -31,8 +38,31 @@ if TYPE_CHECKING:
 
 HARMLESS = 0.5
 """Cells that see no more than this, in V, are not programmed."""
+MOST_PULSES_AT_ONCE = 2_000
+"""Harmful pulses of a free-running generator that act between two looks [chosen]; by then the
+cells have long been at their bounds."""
 COLD = 0.01
 """A relay that moves while a source on its row is beyond this, in V, is switched hot."""
+
+
+class FreeRunning(Terminal, Protocol):
+    """A terminal that pulses by itself while bench time passes."""
+
+    def due(self, time: float) -> Train | None:
+        """Return the pulses given since last asked, up to bench time `time`, in s."""
+        ...
+
+
+@dataclass(frozen=True)
+class Train:
+    """Equal pulses one after the other."""
+
+    level: float
+    """In V."""
+    width: float
+    """In s."""
+    count: int
+    """How many."""
 
 
 class ProbedChip:
@@ -60,11 +90,17 @@ class ProbedChip:
         self._conflicts: list[Conflict] = []
         self._known: dict[int, Drive] | None = None
         self._known_arrays: list[tuple[int, ArrayLines]] | None = None
+        self._runners: list[FreeRunning] = []
         self.n_conflicts = 0
         """Sources that have met on one line since the bench was opened."""
 
+    def run_free(self, terminal: FreeRunning) -> None:
+        """Ask a terminal for its own pulses whenever the voltages are looked at or changed."""
+        self._runners.append(terminal)
+
     def before_change(self) -> None:
         """Let the voltages that stand act on the cells; then they may change."""
+        self._take_trains()
         self.act()
         self._since = self._clock.now()
         self._has_acted = False
@@ -78,9 +114,10 @@ class ProbedChip:
         self._has_acted = True
         if not any(abs(drive.voltage) > HARMLESS for drive in self._drives().values()):
             return
-        for pe, lines in self._standing_arrays():
+        standing = self._standing()
+        for pe, lines in standing.arrays:
             if _is_harmful(lines):
-                self._hold(pe, lines, width=width, averages=0)
+                self._hold(pe, lines, width=width, averages=0, limited=standing.is_by_line)
 
     def after_change(self) -> None:
         """Look for sources that meet on one line."""
@@ -91,24 +128,44 @@ class ProbedChip:
 
         The reading's time must have been charged to the clock before.
         """
+        self._take_trains()
         self.act()
         drives = self._drives()
         node = self._router.node_of(terminal)
         asked = drives[node].voltage if node in drives else 0.0
-        current, voltage, limited = 0.0, asked, False
-        for pe, lines in self._standing_arrays():
-            found = self._hold(pe, lines, width=0.0, averages=averages)
+        standing = self._standing()
+        current, voltage, limited = 0.0, asked, node in standing.limited
+        for pe, lines in standing.arrays:
+            found = self._hold(pe, lines, width=0.0, averages=averages, limited=standing.is_by_line)
             bit, source = lines.bit_node == node, lines.source_node == node
             current += float(found.bit_lines[bit].sum() + found.source_lines[source].sum())
-            limited |= bool(found.bit_limited[bit].any() or found.source_limited[source].any())
             settled = np.concatenate([found.bit_voltages[bit], found.source_voltages[source]])
             if limited and settled.size:
                 voltage = float(settled[np.abs(settled).argmin()])
-        return voltage, current, limited
+        return voltage, current * self._router.share(terminal), limited
 
     def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
         """Bring a terminal to `level` V for `width` s, `count` times; the clock is the caller's."""
         self.before_change()
+        self._pulse(terminal, level, width=width, count=count)
+
+    def _take_trains(self) -> None:
+        """Let terminals that run by themselves give the pulses that are due."""
+        for terminal in self._runners:
+            train = terminal.due(self._clock.now())
+            if train is not None:
+                self._act_as_train(terminal, train)
+
+    def _act_as_train(self, terminal: Terminal, train: Train) -> None:
+        count = (
+            min(train.count, MOST_PULSES_AT_ONCE) if abs(train.level) > HARMLESS else train.count
+        )
+        if count < train.count:
+            told = f"{train.count} pulses of {terminal.name} by itself: the first {count} act"
+            self._log.event(self._clock.now(), "chip", told)
+        self._pulse(terminal, train.level, width=train.width, count=count)
+
+    def _pulse(self, terminal: Terminal, level: float, *, width: float, count: int) -> None:
         drives = dict(self._drives())
         node = self._router.node_of(terminal)
         if node not in drives:
@@ -119,7 +176,9 @@ class ProbedChip:
                 self._stress(pe, lines, width=width, count=count)
                 continue
             for _ in range(count):
-                self._hold(pe, lines, width=width, averages=0)
+                settled = self._settled([(pe, lines)], drives)
+                ((_, held),) = settled.arrays
+                self._hold(pe, held, width=width, averages=0, limited=settled.is_by_line)
 
     def weaken(self, name: str, limit: float) -> None:
         """Let the source `name` deliver no more than `limit` A from now on: it is broken."""
@@ -154,14 +213,16 @@ class ProbedChip:
             if conflict not in self._conflicts:
                 self.n_conflicts += 1
                 self._log.event(self._clock.now(), "chip", f"two sources on one line: {conflict}")
+                self._chip.conflict(self._router.cells_on(conflict.node))
         self._conflicts = conflicts
         return drives
 
-    def _standing_arrays(self) -> list[tuple[int, ArrayLines]]:
+    def _standing(self) -> Settled:
         """Return the arrays of which a word line is on, as they stand between two changes."""
+        drives = self._drives()
         if self._known_arrays is None:
-            self._known_arrays = list(self._arrays(self._drives()))
-        return self._known_arrays
+            self._known_arrays = list(self._arrays(drives))
+        return self._settled(self._known_arrays, drives)
 
     def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
         """Yield the arrays of which a word line is on."""
@@ -170,29 +231,37 @@ class ProbedChip:
             if (lines.word > 0.0).any():
                 yield pe, lines
 
-    def _hold(self, pe: int, lines: ArrayLines, *, width: float, averages: int) -> LineCurrents:
-        """Solve one array; with limits only where one is reached, which takes far longer."""
+    def _settled(self, arrays: Arrays, drives: dict[int, Drive]) -> Settled:
+        """Return the arrays with all terminals within their limits.
 
-        def drive(
-            width: float, averages: int, limits: tuple[FloatArray, FloatArray] | None
-        ) -> LineCurrents:
-            return self._chip.drive(
-                pe,
-                lines.bit,
-                lines.source,
-                lines.word,
-                width,
-                self._clock.now(),
-                averages=averages,
-                limits=limits,
-            )
+        Where each terminal that is at its limit has one line, the chip holds the line itself.
+        """
+        excess = excess_of_nodes(currents_of_nodes(arrays, self._probe), drives)
+        over = np.flatnonzero(excess > 1.0).tolist()
+        if not over:
+            return Settled(arrays)
+        if all(lines_of(arrays, node) == 1 for node in over):
+            return Settled(arrays, frozenset(over), by_line=True)
+        return settle(arrays, drives, self._probe)
 
-        limits = (lines.bit_limit, lines.source_limit)
-        probe = drive(0.0, 0, None)
-        is_limited = (np.abs(probe.bit_lines) > limits[0]).any() or (
-            np.abs(probe.source_lines) > limits[1]
-        ).any()
-        return drive(width, averages, limits if is_limited else None)
+    def _probe(self, pe: int, lines: ArrayLines) -> LineCurrents:
+        """Return what flows, with nothing of it being changed."""
+        return self._hold(pe, lines, width=0.0, averages=0)
+
+    def _hold(
+        self, pe: int, lines: ArrayLines, *, width: float, averages: int, limited: bool = False
+    ) -> LineCurrents:
+        """Solve one array; with limits of lines only where one is reached: it takes far longer."""
+        return self._chip.drive(
+            pe,
+            lines.bit,
+            lines.source,
+            lines.word,
+            width,
+            self._clock.now(),
+            averages=averages,
+            limits=(lines.bit_limit, lines.source_limit) if limited else None,
+        )
 
     def _stress(self, pe: int, lines: ArrayLines, *, width: float, count: int) -> None:
         seen = np.nan_to_num(lines.bit[np.newaxis, :] - lines.source[:, np.newaxis])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from labctl_instruments.errors import RackError
@@ -71,8 +72,22 @@ class Rack:
         with self._lock:
             for persona in self._personas.values():
                 if isinstance(persona, Confinable):
-                    persona.confine()
+                    persona.confine(self._unlocked)
                     self.on_close(persona.release)
+
+    @contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        """Let other instruments go on while one of them waits for a program to end."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
+
+    @property
+    def turn(self) -> threading.RLock:
+        """What is held while a message is under way; whoever holds it finds nothing half done."""
+        return self._lock
 
     def note(self, subject: str, text: str) -> None:
         """Write an event into the log, at the bench time it has."""

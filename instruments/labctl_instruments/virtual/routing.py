@@ -136,6 +136,8 @@ class Conflict:
     """The terminals."""
     voltages: tuple[float, float]
     """What they force, in V."""
+    node: int
+    """The node, named by its lowest row."""
 
     def __str__(self) -> str:
         (first, second), (one, other) = self.names, self.voltages
@@ -183,6 +185,7 @@ class Router:
         self.geometry = geometry
         self._terminals: dict[int, Terminal] = {}
         self._weakened: dict[str, float] = {}
+        self._shares: dict[str, float] = {}
         shapes = {"BL": geometry.columns, "SL": geometry.rows, "WL": geometry.rows}
         self._columns = {
             kind: self._places(wiring, kind, size).reshape(geometry.pes, size)
@@ -220,10 +223,47 @@ class Router:
                     drive = replace(drive, limit=limit)
                 found.setdefault(int(self._node_of_row[row]), []).append((terminal.name, drive))
         chosen, conflicts = {}, []
+        self._shares = {}
         for node, drives in found.items():
-            chosen[node], trouble = _strongest(drives)
+            chosen[node], trouble = self._meet(node, drives)
             conflicts += trouble
         return chosen, conflicts
+
+    def _meet(self, node: int, drives: list[tuple[str, Drive]]) -> tuple[Drive, list[Conflict]]:
+        """Return what counts on one node: all of one voltage together, the worst of a fight."""
+        if len(drives) == 1:
+            return drives[0][1], []
+        strong = [entry for entry in drives if not entry[1].is_weak] or drives[:1]
+        self._shares |= {name: 0.0 for name, _ in drives} | {name: 1.0 for name, _ in strong}
+        strong.sort(key=lambda entry: -abs(entry[1].voltage))
+        name, chosen = strong[0]
+        apart = [e for e in strong if abs(e[1].voltage - chosen.voltage) > SAME_VOLTAGE]
+        if apart:
+            return chosen, [
+                Conflict((name, other), (chosen.voltage, drive.voltage), node)
+                for other, drive in apart
+            ]
+        limits = {each: drive.limit for each, drive in strong}
+        self._shares |= _parts(limits)
+        return replace(chosen, limit=sum(limits.values())), []
+
+    def share(self, terminal: Terminal) -> float:
+        """Return which part of its node's current a terminal delivers, as last worked out.
+
+        Sources of one voltage that meet share it as their limits are to each other [chosen: ideal
+        ones say nothing of it]; one that is off delivers nothing beside one that is on.
+        """
+        return self._shares.get(terminal.name, 1.0)
+
+    def cells_on(self, node: int) -> IntArray:
+        """Return the cells, as flat indices, of which a line is on a node."""
+        self._follow()
+        found = []
+        for pe in range(self.geometry.pes):
+            bit, source, word = (self._nodes(kind, pe) == node for kind in ("BL", "SL", "WL"))
+            rows, columns = np.nonzero(bit[np.newaxis, :] | (source | word)[:, np.newaxis])
+            found.append((pe * self.geometry.rows + rows) * self.geometry.columns + columns)
+        return np.concatenate(found)
 
     def lines(self, pe: int, drives: Mapping[int, Drive]) -> ArrayLines:
         """Return the lines of array `pe`, the nodes being driven by `drives`."""
@@ -268,16 +308,10 @@ def _nodes_of_rows(bridges: npt.NDArray[np.bool_]) -> IntArray:
     return node
 
 
-def _strongest(drives: list[tuple[str, Drive]]) -> tuple[Drive, list[Conflict]]:
-    """Return the drive that counts on one node, the most harmful where they fight."""
-    if len(drives) == 1:
-        return drives[0][1], []
-    strong = [entry for entry in drives if not entry[1].is_weak] or drives[:1]
-    strong.sort(key=lambda entry: -abs(entry[1].voltage))
-    name, chosen = strong[0]
-    conflicts = [
-        Conflict((name, other), (chosen.voltage, drive.voltage))
-        for other, drive in strong[1:]
-        if abs(drive.voltage - chosen.voltage) > SAME_VOLTAGE
-    ]
-    return chosen, conflicts
+def _parts(limits: Mapping[str, float]) -> dict[str, float]:
+    """Return which part of a whole each limit is; one without bounds takes all."""
+    total = sum(limits.values())
+    if np.isinf(total):
+        boundless = [name for name, limit in limits.items() if np.isinf(limit)]
+        return {name: (name in boundless) / len(boundless) for name in limits}
+    return {name: limit / total if total else 1.0 / len(limits) for name, limit in limits.items()}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from labctl_instruments.virtual.lua.confined import ConfinedLua
+from labctl_instruments.virtual.lua.confined import ConfinedLua, Meanwhile
 from labctl_instruments.virtual.lua.host import Lua, LuaHost, Value, Vocabulary
 from labctl_instruments.virtual.scpi.status import ERROR_TEXTS, ScpiError, Status
 
@@ -120,10 +121,12 @@ class TspEngine:
             "*TRG": lambda: self.trigger().decode("latin-1"),
         }
 
-    def confine(self) -> None:
+    def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Run messages in a child process from now on; what they had defined is lost."""
         self._lua.close()
-        self._lua = ConfinedLua(self._vocabulary(), self._call, self._firmware)
+        self._lua = ConfinedLua(
+            self._vocabulary(), self._call, self._firmware, meanwhile=meanwhile
+        )
 
     def release(self) -> None:
         """End the child process."""
@@ -244,9 +247,9 @@ class TspPersona:
         """Let a group execute trigger come."""
         self._engine.trigger()
 
-    def confine(self) -> None:
+    def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Run messages in a child process, as those of strangers must be."""
-        self._engine.confine()
+        self._engine.confine(meanwhile)
 
     def release(self) -> None:
         """End the child process."""

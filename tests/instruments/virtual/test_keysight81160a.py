@@ -180,3 +180,52 @@ def test_pymeasures_driver_sets_a_triggered_pulse(smu_rack: Rack) -> None:
     assert channel.output
     assert generator.check_errors() == []
     adapter.close()
+
+
+def running(rack: Rack, high: float, period: float) -> None:
+    """Let the output of channel 1 run by itself, from now."""
+    ask(rack, f":OUTP1 OFF;:VOLT1:HIGH {high};:PULS:PER1 {period};:ARM:SOUR1 IMM;:OUTP1 ON")
+
+
+def test_an_output_that_runs_by_itself_gives_a_pulse_each_period(wired: Rack) -> None:
+    running(wired, high=1.8, period=0.01)
+    before = wired.chip.pulse_counts([22])[0]
+    began = wired.clock.now()
+
+    wired.clock.charge(0.5)
+    ask(wired, ":OUTP1 OFF")
+
+    periods = int((wired.clock.now() - began) / 0.01)
+    assert wired.chip.pulse_counts([22])[0] - before == periods
+    assert periods >= 50
+
+
+def test_a_train_of_its_own_resets_as_that_many_triggered_pulses_do(wired: Rack) -> None:
+    before = row(wired)[2]
+    running(wired, high=1.8, period=0.001)
+
+    wired.clock.charge(0.2)
+    ask(wired, ":OUTP1 OFF")
+
+    assert row(wired)[2] < 0.7 * before
+
+
+def test_an_output_that_is_armed_by_hand_or_off_gives_nothing_by_itself(wired: Rack) -> None:
+    before = wired.chip.pulse_counts([22])[0]
+
+    wired.clock.charge(1.0)
+    ask(wired, ":OUTP1 OFF;:ARM:SOUR1 IMM")
+    wired.clock.charge(1.0)
+    ask(wired, ":VOLT1:LOW?;:OUTP2 OFF")
+
+    assert wired.chip.pulse_counts([22])[0] == before
+
+
+def test_of_a_long_harmful_train_the_first_pulses_act_and_the_log_says_so(wired: Rack) -> None:
+    running(wired, high=1.8, period=1e-6)
+
+    wired.clock.charge(1.0)
+    ask(wired, ":OUTP1 OFF")
+
+    told = [entry.message.decode() for entry in wired.log.events]
+    assert any("by itself: the first 2000 act" in text for text in told)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,6 +25,9 @@ from labctl_instruments.virtual.lua.frames import FrameError, read_frame, write_
 from labctl_instruments.virtual.lua.host import RUNTIME_ERROR, Call, Result, Vocabulary
 
 log = logging.getLogger(__name__)
+
+Meanwhile = Callable[[], contextlib.AbstractContextManager[object]]
+"""What lets others go on while a child is waited for: entered before, left after."""
 
 _START = "import sys; sys.path[:0] = {roots!r}; from {module} import main; main()"
 _CHILD = "labctl_instruments.virtual.lua.child"
@@ -59,6 +62,8 @@ class ConfinedLua:
         Lua that runs once in each new child; see `LuaHost`.
     limits : LuaLimits
         What one message may take.
+    meanwhile : Meanwhile
+        Around every wait for the child: what lets others go on.
     """
 
     def __init__(
@@ -68,25 +73,40 @@ class ConfinedLua:
         firmware: str = "",
         *,
         limits: LuaLimits | None = None,
+        meanwhile: Meanwhile = contextlib.nullcontext,
     ) -> None:
         self._tables = tables
         self._call = call
         self._firmware = firmware
         self._limits = limits or LuaLimits()
+        self._meanwhile = meanwhile
+        self._turn = threading.Lock()
         self._child: _Child | None = self._begin()
         self._is_closed = False
 
     def run(self, source: str) -> Result:
-        """Run a message; one that is not done in time is ended, with its child."""
+        """Run a message; one that is not done in time is ended, with its child.
+
+        Where another message runs already, it is waited for.
+        """
+        with self._meanwhile():
+            self._turn.acquire()
+        try:
+            return self._run(source)
+        finally:
+            self._turn.release()
+
+    def _run(self, source: str) -> Result:
         if self._is_closed:
             return RUNTIME_ERROR, "", "the bench is closed"
         if self._child is None:
             self._child = self._begin()
+        child = self._child
         try:
-            return self._converse(self._child, source)
+            return self._converse(child, source)
         except (EOFError, OSError, ValueError, queue.Empty, LookupError, TypeError) as error:
             log.warning("a Lua program was ended: %s: %s", type(error).__name__, error)
-            self._child.end()
+            child.end()
             self._child = None
             return RUNTIME_ERROR, "", f"the program was ended ({self._reason(error)})"
 
@@ -106,12 +126,14 @@ class ConfinedLua:
 
     def _converse(self, child: _Child, source: str) -> Result:
         """Let the child run `source`, and do what it asks of the instrument meanwhile."""
-        child.be_ready()
+        with self._meanwhile():
+            child.be_ready()
         child.tell(source)
         left = self._limits.seconds
         while True:
             began = time.monotonic()
-            word, *rest = child.hear(left)
+            with self._meanwhile():
+                word, *rest = child.hear(left)
             left -= time.monotonic() - began
             if word == "done":
                 number, text, problem = rest

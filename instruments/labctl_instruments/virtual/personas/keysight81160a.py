@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
-from labctl_instruments.virtual.probed_chip import ProbedChip
+from labctl_instruments.virtual.probed_chip import ProbedChip, Train
 from labctl_instruments.virtual.routing import Drive
 from labctl_instruments.virtual.scpi import (
     Boolean,
@@ -59,9 +59,29 @@ class Channel:
         """Level at the set load over the level into an open output."""
         return self.load / (self.load + SOURCE_IMPEDANCE)
 
+    began: float | None = None
+    """Bench time at which it began to run by itself, in s; None while it does not."""
+    given: int = 0
+    """Pulses it has given since then."""
+
     def drive(self) -> Drive | None:
         """Return what the output does between pulses."""
         return Drive(self.low, CURRENT) if self.is_on else None
+
+    def due(self, time: float) -> Train | None:
+        """Return the pulses it has given by itself up to `time`, since last asked."""
+        if self.began is None:
+            return None
+        total = int((time - self.began) / self.period)
+        count, self.given = total - self.given, total
+        width = self.width if self.shape == "PULS" else self.period / 2
+        return Train(self.high, width, count) if count > 0 else None
+
+    def begin(self, time: float) -> None:
+        """Run by itself from `time` on, if the settings say so: continuous pulses or a square."""
+        runs = self.is_on and self.source == "IMM" and not self.is_burst
+        self.began = time if runs and self.shape in ("PULS", "SQU") else None
+        self.given = 0
 
 
 class Keysight81160APersona(ScpiPersona):
@@ -76,6 +96,8 @@ class Keysight81160APersona(ScpiPersona):
         self._log = log
         self.outputs = {number: Channel(f"{name}:{number}") for number in CHANNELS}
         """The channels, as terminals of the matrix."""
+        for output in self.outputs.values():
+            chip.run_free(output)
         table = CommandTable(number_format="%.7E")
         self._add_levels(table)
         self._add_times(table)
@@ -217,6 +239,7 @@ class Keysight81160APersona(ScpiPersona):
         except ScpiError:
             setattr(output, key, before)
             raise
+        output.begin(self._clock.now())
         self._chip.after_change()
 
     def _offset(self, channel: int) -> float:
@@ -234,6 +257,7 @@ class Keysight81160APersona(ScpiPersona):
         except ScpiError:
             output.high, output.low = before
             raise
+        output.begin(self._clock.now())
         self._chip.after_change()
 
     @staticmethod

@@ -229,3 +229,20 @@ def test_a_port_that_is_taken_is_named(board):
 
     with pytest.raises(ServingError, match=f"'board'.*port {port}"):
         serve_bench("sim-board", Door(port_base=port))
+
+
+def test_a_program_that_does_not_end_keeps_its_own_instrument_busy_and_no_other():
+    server = bench_server("sim-smu")
+    try:
+        with connect(server, "matrix1") as hog, connect(server, "bit") as other:
+            assert ask(hog, b"print(1)\n") == b"1.00000e+00\n"
+            hog.sendall(b"while true do end print(2)\n")
+
+            answers = [ask(other, b"*OPC?\n") for _ in range(200)]
+
+            hog.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                hog.recv(100)
+        assert answers == [b"1\n"] * 200
+    finally:
+        server.close()
