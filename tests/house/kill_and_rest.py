@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from dialogue import PULSING, Rest, is_on, read_log, rest_of
 
 from labctl.guardian.orders import record_path
 from labctl_data.run_file import open_run
@@ -28,24 +28,6 @@ WITNESS = Path(__file__).parent / "witness.py"
 CELLS = {"sim-board": "0/:/:", "sim-smu": "0/0:16/:"}
 FIRST_KILL, LAST_KILL = 0.0, 0.8
 """Seconds after the first message that can pulse, between which a run is killed."""
-PULSING = (":PULS:CELL", ":STR:CELL", ":SWE:CELL", ":TRIG")
-
-Entry = tuple[float, str, str, str]
-"""Wall time in s, address, message and answer."""
-
-
-@dataclass(frozen=True)
-class Rest:
-    """How a bench came to rest by its own dialogue."""
-
-    off: float
-    """Wall time at which the last output that drives went off, in s."""
-    opened: float
-    """Wall time at which the last crosspoint opened, in s; that of `off` where there are none."""
-    seen: bool
-    """Whether each instrument was asked afterwards, and answered that nothing is on."""
-    pulses_after: int
-    """Messages that pulse, after `off`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ class Ending:
     @property
     def seconds(self) -> float:
         """Wall time from the signal to outputs off and crosspoints open, in s."""
-        return max(self.rest.off, self.rest.opened) - self.at
+        return self.rest.at - self.at
 
 
 def environment() -> dict[str, str]:
@@ -122,65 +104,8 @@ def end_with(
     process.wait()
     entries = read_log(log)
     before = [entry for entry in entries if entry[0] <= at]
+    assert not is_on(entries), "something is still on"
     return Ending(at, rest_of(entries), is_on(before), str(open_run(path).status))
-
-
-def read_log(log: Path) -> list[Entry]:
-    return [
-        (wall, address, message, reply)
-        for wall, address, message, reply in map(
-            json.loads, log.read_text(encoding="latin-1").splitlines()
-        )
-    ]
-
-
-def changes(entry: Entry) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Yield what a message switches, and whether on."""
-    _, address, message, _ = entry
-    for channel, value in re.findall(r":OUTP(\d?) ([01])", message):
-        yield (address, f"output {channel}"), value == "1"
-    if ":ABOR" in message:
-        yield (address, "output "), False
-    if 'channel.open("allslots")' in message:
-        yield (address, "crosspoints"), False
-    elif "channel.close" in message or "exclusiveclose" in message:
-        yield (address, "crosspoints"), True
-
-
-def states(entries: Sequence[Entry]) -> dict[tuple[str, str], tuple[bool, float]]:
-    """Return of each output and matrix whether it is on, and since when."""
-    found: dict[tuple[str, str], tuple[bool, float]] = {}
-    for entry in entries:
-        for what, on in changes(entry):
-            if what not in found or found[what][0] != on:
-                found[what] = (on, entry[0])
-    return found
-
-
-def is_on(entries: Sequence[Entry]) -> bool:
-    return any(on for on, _ in states(entries).values())
-
-
-def rest_of(entries: Sequence[Entry]) -> Rest:
-    found = states(entries)
-    still = [what for what, (on, _) in found.items() if on]
-    assert not still, f"still on: {still}"
-    off = max(since for (_, what), (_, since) in found.items() if what != "crosspoints")
-    opened = max((since for _, (_, since) in found.items()), default=off)
-    later = [entry for entry in entries if entry[0] > off]
-    return Rest(
-        off=off,
-        opened=max(off, opened),
-        seen={address for address, _ in found} <= {e[1] for e in later if says_nothing_is_on(e)},
-        pulses_after=sum(any(word in entry[2] for word in PULSING) for entry in later),
-    )
-
-
-def says_nothing_is_on(entry: Entry) -> bool:
-    _, _, message, reply = entry
-    if re.search(r":OUTP\d?\?", message):
-        return reply.strip() in ("0", "OFF")
-    return "getclose" in message and reply.strip() in ("nil", "")
 
 
 def main(kills: int, seed: int, bench: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -12,9 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from dialogue import is_on, read_log, rest_of
+from kill_and_rest import (
+    CELLS,
+    await_first_pulse,
+    begin,
+    end_with,
+    environment,
+    witnessed,
+)
 
 from labctl.guardian.orders import STALL_SECONDS, record_path
 from labctl_data.run_file import open_run
@@ -22,31 +29,20 @@ from labctl_data.run_file import open_run
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the guardian's process by /proc"
 )
-SCRIPT = Path(__file__).parent / "kill_and_rest.py"
 PROMPTLY = 1.0
 """Seconds from SIGKILL to outputs off and crosspoints open, at most."""
 
 
-@pytest.fixture(scope="module")
-def house() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("kill_and_rest", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = sys.modules["kill_and_rest"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
-
-
 @contextmanager
 def measuring(
-    house: ModuleType, folder: Path, bench: str, *, clients: int = 8, cells: str = ""
+    folder: Path, bench: str, *, clients: int = 8, cells: str = ""
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path, Path]]:
     """Yield a run that has begun to pulse, its file, and the bench's log."""
-    with house.witnessed(bench, folder, clients=clients) as (served, log):
+    with witnessed(bench, folder, clients=clients) as (served, log):
         path = folder / "run.h5"
-        process = house.begin(served, path, cells or house.CELLS[bench])
+        process = begin(served, path, cells or CELLS[bench])
         try:
-            house.await_first_pulse(process, log)
+            await_first_pulse(process, log)
             yield process, path, log
         finally:
             process.kill()
@@ -63,11 +59,11 @@ def guardian_of(process: subprocess.Popen[bytes]) -> int | None:
 
 @pytest.mark.parametrize("bench", ["sim-board", "sim-smu"])
 def test_outputs_are_off_and_crosspoints_open_within_a_second_of_a_kill(
-    house: ModuleType, tmp_path: Path, bench: str
+    tmp_path: Path, bench: str
 ) -> None:
-    with measuring(house, tmp_path, bench) as (process, path, log):
+    with measuring(tmp_path, bench) as (process, path, log):
         time.sleep(0.2)  # the run is in the middle of its messages
-        ending = house.end_with(process, signal.SIGKILL, path, log)
+        ending = end_with(process, signal.SIGKILL, path, log)
 
     assert ending.was_on
     assert ending.seconds <= PROMPTLY
@@ -77,11 +73,9 @@ def test_outputs_are_off_and_crosspoints_open_within_a_second_of_a_kill(
     assert ending.status == "interrupted"
 
 
-def test_instruments_that_take_one_connection_are_taken_over(
-    house: ModuleType, tmp_path: Path
-) -> None:
-    with measuring(house, tmp_path, "sim-smu", clients=1) as (process, path, log):
-        ending = house.end_with(process, signal.SIGKILL, path, log)
+def test_instruments_that_take_one_connection_are_taken_over(tmp_path: Path) -> None:
+    with measuring(tmp_path, "sim-smu", clients=1) as (process, path, log):
+        ending = end_with(process, signal.SIGKILL, path, log)
 
     assert ending.was_on
     assert ending.seconds <= PROMPTLY
@@ -89,10 +83,10 @@ def test_instruments_that_take_one_connection_are_taken_over(
 
 
 def test_a_run_that_is_stopped_is_ended_after_the_deadline_and_its_bench_at_rest(
-    house: ModuleType, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    with measuring(house, tmp_path, "sim-board", clients=1) as (process, path, log):
-        ending = house.end_with(process, signal.SIGSTOP, path, log, patience=STALL_SECONDS + 8)
+    with measuring(tmp_path, "sim-board", clients=1) as (process, path, log):
+        ending = end_with(process, signal.SIGSTOP, path, log, patience=STALL_SECONDS + 8)
 
     assert ending.was_on
     assert STALL_SECONDS - 1 <= ending.seconds <= STALL_SECONDS + 4
@@ -102,10 +96,8 @@ def test_a_run_that_is_stopped_is_ended_after_the_deadline_and_its_bench_at_rest
     assert ending.status == "interrupted"
 
 
-def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(
-    house: ModuleType, tmp_path: Path
-) -> None:
-    with measuring(house, tmp_path, "sim-smu") as (process, path, log):
+def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(tmp_path: Path) -> None:
+    with measuring(tmp_path, "sim-smu") as (process, path, log):
         first = guardian_of(process)
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -113,17 +105,15 @@ def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(
         while guardian_of(process) in (None, first) and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(1.5)  # a process takes this long to import what it needs
-        ending = house.end_with(process, signal.SIGKILL, path, log)
+        ending = end_with(process, signal.SIGKILL, path, log)
 
     assert ending.was_on
     assert ending.seconds <= PROMPTLY
     assert ending.rest.seen
 
 
-def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(
-    house: ModuleType, tmp_path: Path
-) -> None:
-    with measuring(house, tmp_path, "sim-smu") as (process, path, log):
+def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(tmp_path: Path) -> None:
+    with measuring(tmp_path, "sim-smu") as (process, path, log):
         first = guardian_of(process)
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -133,7 +123,7 @@ def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(
         time.sleep(2.0)
         process.terminate()
         process.wait(20)
-        rest = house.rest_of(house.read_log(log))
+        rest = rest_of(read_log(log))
 
     told = [event.text for event in open_run(path).events if event.kind == "guardian"]
     assert len(told) == 1
@@ -143,16 +133,14 @@ def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(
     assert not record_path(path).exists()
 
 
-def test_what_the_guardian_did_is_an_event_of_the_resumed_run(
-    house: ModuleType, tmp_path: Path
-) -> None:
-    with measuring(house, tmp_path, "sim-board", cells="0/0/0:4") as (process, path, log):
-        house.end_with(process, signal.SIGKILL, path, log)
+def test_what_the_guardian_did_is_an_event_of_the_resumed_run(tmp_path: Path) -> None:
+    with measuring(tmp_path, "sim-board", cells="0/0/0:4") as (process, path, log):
+        end_with(process, signal.SIGKILL, path, log)
         again = subprocess.run(
             [sys.executable, "-m", "labctl", "run", "--resume", str(path), "--json"],
             capture_output=True,
             text=True,
-            env=house.environment(),
+            env=environment(),
             check=False,
         )
 
@@ -162,25 +150,23 @@ def test_what_the_guardian_did_is_an_event_of_the_resumed_run(
     assert not record_path(path).exists()
 
 
-def test_a_second_run_on_a_bench_is_refused_and_the_first_is_not_disturbed(
-    house: ModuleType, tmp_path: Path
-) -> None:
+def test_a_second_run_on_a_bench_is_refused_and_the_first_is_not_disturbed(tmp_path: Path) -> None:
     bench, output = str(tmp_path / "served.toml"), str(tmp_path / "second.h5")
 
-    with measuring(house, tmp_path, "sim-smu") as (process, _, log):
+    with measuring(tmp_path, "sim-smu") as (process, _, log):
         second = subprocess.run(
             [sys.executable, "-m", "labctl", "run", "ReadDisturb", "--bench", bench, "-o", output],
             capture_output=True,
             text=True,
-            env=house.environment(),
+            env=environment(),
             check=False,
         )
         alive = process.poll() is None
-        is_on = house.is_on(house.read_log(log))
+        was_on = is_on(read_log(log))
 
     assert second.returncode == 2
     assert "served.toml: the bench is in use" in second.stderr
     assert f"held by process {process.pid}" in second.stderr
     assert not (tmp_path / "second.h5").exists()
     assert alive
-    assert is_on
+    assert was_on
