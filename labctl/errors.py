@@ -3,6 +3,7 @@
 LabctlError (labctl_data)
 ├── ConfigurationError          the user's configuration file cannot be used
 ├── ReportError                 a report cannot be drawn from what was given
+├── ReproduceError              no published system of that name, or not with what was given
 ├── NotResumableError           a run that cannot go on with the bench there is
 ├── OutputExistsError           a file that would be written is there already
 └── FailedError                 the thing was begun and did not succeed
@@ -19,6 +20,10 @@ class ConfigurationError(LabctlError, ValueError):
 
 class ReportError(LabctlError, ValueError):
     """A report cannot be drawn from the files given."""
+
+
+class ReproduceError(LabctlError, ValueError):
+    """A published system cannot be done again as asked."""
 
 
 class NotResumableError(LabctlError, ValueError):

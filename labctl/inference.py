@@ -123,11 +123,16 @@ def run_inference(
     return {"file": path, **facts}
 
 
+def chosen_tests(images: ImageSet, count: int | None) -> Labels:
+    """Return the numbers of `count` test images, a fixed random choice; of all for None."""
+    n = len(images.test_labels)
+    return np.sort(np.random.default_rng(0).permutation(n)[:count])
+
+
 def _load(asked: InferenceRequest) -> _Task:
     images = load_images(asked.images)
     network = load_network(asked.model, asked.images)
-    n = len(images.test_labels)
-    chosen = np.sort(np.random.default_rng(0).permutation(n)[: asked.count])
+    chosen = chosen_tests(images, asked.count)
     return _Task(
         asked, images, network, images.test_images[chosen], images.test_labels[chosen], chosen
     )

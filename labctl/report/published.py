@@ -74,3 +74,53 @@ PRESETS = {
     ),
 }
 """One relaxation rate cannot show both of the paper's pictures."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure."""
+
+    value: float
+    """The figure; accuracies and errors as shares (0-1), all else in SI units."""
+    source: str
+    """A key of `SOURCES`."""
+
+
+SOURCES = {"P": "Yao et al. (2020) itself", "W": "another public source on the same work"}
+"""Where published figures stand."""
+
+MCNN = {
+    "15 levels": Published(ACCURACY_SOFTWARE, "W"),
+    "transferred": Published(ACCURACY_AFTER_TRANSFER, "W"),
+    "trained": Published(ACCURACY_AFTER_TRAINING, "W"),
+    "programming error": Published(108e-9 / 0.2, "P"),
+}
+"""The five-layer network on MNIST, by stage; the programming error (108 nA at 0.2 V) in S, which
+the paper uses for its ResNet-56."""
+
+_GROUP_ERRORS = {
+    ("test", "G1"): (0.0479, 0.0341, "W"),
+    ("test", "G2"): (0.0660, 0.0486, "W"),
+    ("test", "G3"): (0.0620, 0.0386, "W"),
+    ("test", "all"): (1 - 0.9386, 1 - 0.9583, "W"),
+    ("training", "G1"): (0.0482, 0.0289, "P"),
+    ("training", "G2"): (0.0643, 0.0422, "P"),
+    ("training", "G3"): (0.0585, 0.0340, "P"),
+}
+PARALLEL = {
+    (images, group, stage): Published(error, source)
+    for (images, group), (*errors, source) in _GROUP_ERRORS.items()
+    for stage, error in zip(("before", "after"), errors, strict=True)
+}
+"""Errors of the parallel convolvers by images, group, and before or after hybrid training."""
+
+RETENTION = {
+    "levels in order": Published(15, "P"),
+    "ten minutes": Published(0.0037, "P"),
+    "two hours": Published(-0.019, "W"),
+}
+"""Mean weights that stay ordered for 30 days; changes of accuracy 10 min after transfer, and 2 h
+after training."""
+
+READ_DISTURB = {"states": Published(8, "P")}
+"""States of the convolution cells after 1,000,000 reads."""

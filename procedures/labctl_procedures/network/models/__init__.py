@@ -9,8 +9,8 @@ from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_import import read_onnx
 
-SHIPPED = ("mcnn",)
-"""Names of shipped networks; each has weights for each image set."""
+SHIPPED = ("mcnn", "mcnn-plain")
+"""Names of shipped networks; `load_network` says for which image set one has no weights."""
 
 
 def load_network(model: str | Path, images_name: str) -> Network:
