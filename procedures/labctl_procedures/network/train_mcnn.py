@@ -10,8 +10,8 @@ The forward pass sees what the array does to a weight: 15 levels a layer with a 
 (gradients as in Esser et al., "Learned step size quantization", ICLR 2020), plus a Gaussian error
 of both cells of its pair. A programming error of 108 nA at 0.2 V is 0.54 uS, i.e. 0.21 of the pitch
 (20 - 2) / 7 uS a cell, 0.30 for a pair. Activations are 8-bit codes. Images are shifted, turned
-and scaled at random. The weights are averaged exponentially over steps. With `--plain` there is no error and
-no change of the images: weights as an experiment had them that did not train for its errors.
+and scaled at random. The weights are averaged exponentially over steps. With `--plain` there is no
+error and no change of the images: weights as an experiment had them that did not train for errors.
 """
 
 from __future__ import annotations
