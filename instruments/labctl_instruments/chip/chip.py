@@ -12,7 +12,6 @@ from labctl_data.cells import Geometry
 from labctl_data.errors import ModelError
 from labctl_data.mac_plan import MacPlan
 from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
-from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import DEVICE, STATE, Tables
 from labctl_instruments.chip.converters import ConverterSpread
@@ -350,7 +349,7 @@ class Chip:
         request = self._periphery.request(
             plan,
             lines,
-            lambda cells, voltage: self._standing(cells, voltage, float(time)),
+            lambda cells: self._standing(cells, float(time)),
             moment=(self._changes, None if self._is_still else float(time)),
         )
         return multiply(request, codes, (self._tables.key, first), self._workers)
@@ -359,15 +358,15 @@ class Chip:
         """Return the conversions that one slot of a vector takes one after another, all blocks."""
         return self._periphery.conversions_in_turn(rows, plan)
 
-    def _standing(self, cells: IndexArray, voltage: float, time: float) -> FloatArray:
-        """Return the cells' own currents, two-state noise included, shape (n,), in A."""
+    def _standing(self, cells: IndexArray, time: float) -> FloatArray:
+        """Return conductances at 0.2 V, two-state noise included, shape (n,), in S."""
         known = self._cells(cells)
         conductance = np.empty(len(known))
         clock = (float(self._effective(time)), time)
         self._workers.on_cells(
             lambda share: kernels.standing(self._tables, known, clock, conductance, share), known
         )
-        return current(self.model, conductance, voltage)
+        return conductance
 
     def pulse_counts(self, index: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         """Return how many programming pulses cells have received, shape (n,)."""

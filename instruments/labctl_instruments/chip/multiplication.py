@@ -1,11 +1,11 @@
-"""The two ways of a MAC, tables of sums and products of matrices, divided among threads."""
+"""The ways of a MAC: tables of sums, inputs that are on, products of matrices; on threads."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from labctl_instruments.chip import products
+from labctl_instruments.chip import driven, products
 from labctl_instruments.chip.conversion import chunks, convert_chunk
 from labctl_instruments.chip.random import Key
 from labctl_instruments.chip.request import Request
@@ -14,7 +14,7 @@ from labctl_instruments.chip.workers import Workers
 
 CodeArray = npt.NDArray[np.uint8]
 WIDEST_TABLES = 32
-"""Inputs of a block from which products of matrices are faster than tables of sums."""
+"""Inputs of a block above which tables of sums are slower than the other ways."""
 
 
 def multiply(
@@ -37,6 +37,8 @@ def multiply(
     narrow = request.plan.width <= WIDEST_TABLES and request.plan.dac_bits == 1
     if narrow and request.is_straight:
         return out, _by_tables(request, codes, draws, workers, out)
+    if driven.fits(request):
+        return out, _by_inputs(request, codes, draws, workers, out)
     return out, _by_products(request, codes, draws, workers, out)
 
 
@@ -53,6 +55,23 @@ def _by_tables(
     def convert(part: slice) -> int:
         out[part] = 0
         return convert_chunk(sums, codes[part], key, first + part.start, out[part])
+
+    return workers.on_parts(convert, chunks(len(codes), workers.threads))
+
+
+def _by_inputs(
+    request: Request,
+    codes: CodeArray,
+    draws: tuple[Key, int],
+    workers: Workers,
+    out: npt.NDArray[np.int32],
+) -> int:
+    prepared = driven.driven(request)
+    key, first = draws
+
+    def convert(part: slice) -> int:
+        out[part] = 0
+        return driven.convert(prepared, codes[part], key, first + part.start, out[part])
 
     return workers.on_parts(convert, chunks(len(codes), workers.threads))
 

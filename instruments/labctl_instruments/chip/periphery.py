@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,8 @@ from labctl_instruments.chip.converters import Converters, ConverterSpread
 from labctl_instruments.chip.crossbar import Tiles, Wires
 from labctl_instruments.chip.request import Layout, LineArray, Request, layout_of
 
-Standing = Callable[[LineArray, float], FloatArray]
-"""Returns what cells (n,) carry at a voltage (V) at the moment of the MAC, (n,), in A."""
+Standing = Callable[[LineArray], FloatArray]
+"""Returns what cells (n,) conduct at the moment of the MAC, shape (n,), in S."""
 
 _PLANS_KEPT = 64
 
@@ -66,52 +67,58 @@ class Periphery:
         """
         known_moment, known = self._known.pop(id(plan), (None, None))
         if known is None or not np.array_equal(known.layout.lines, lines):
-            known = self._made(plan, layout_of(plan, lines, self._geometry), standing)
-        elif known_moment != moment:
-            known = self._made(plan, known.layout, standing)
+            known = self._blank(plan, layout_of(plan, lines, self._geometry))
+            known_moment = None
+        if known_moment != moment:
+            known = replace(known, steps=self._steps(known, standing))
         self._known[id(plan)] = (moment, known)  # a request holds its plan, so its id is its own
         if len(self._known) > _PLANS_KEPT:
             self._known.pop(next(iter(self._known)))
         return known
 
-    def _made(self, plan: MacPlan, layout: Layout, standing: Standing) -> Request:
-        converters, lines = self._converters, layout.lines
-        steps = np.zeros(layout.used.shape)
-        steps[layout.used] = self._arriving(layout.cells, plan.read_voltage, standing) / plan.lsb
+    def _blank(self, plan: MacPlan, layout: Layout) -> Request:
+        """Return what follows from a plan and its lines, whatever the cells conduct."""
+        highest = 2**plan.dac_bits - 1
+        digits = current(self._model, 1.0, plan.read_voltage * np.arange(highest + 1) / highest)
+        lines, converters = layout.lines, self._converters
         return Request(
             plan=plan,
             layout=layout,
-            steps=steps * converters.gains(lines)[:, np.newaxis],
+            steps=np.empty(0),
             offsets=converters.offsets(lines) / plan.lsb,
+            gains=converters.gains(lines),
             edges=converters.edges(plan.adc_bits),
             edges_of=converters.of(lines),
-            weights=self._weights(plan),
+            digit_currents=digits,
             relative_noise=self._model.read_noise,
             converter_noise=converters.noise / plan.lsb,
         )
 
-    def _arriving(self, cells: LineArray, voltage: float, standing: Standing) -> FloatArray:
-        """Return what cells put on their source lines while all word lines are on, in A.
+    def _steps(self, request: Request, standing: Standing) -> FloatArray:
+        """Return the currents that reach the converters, shape (n_blocks, width, n_lines).
 
-        Each with its bit line alone at `voltage`, without read noise, shape (n,). Wires make it
-        less than the cell's own current, by all that the other cells of the array draw.
+        In ADC steps, without read noise, each input alone at its highest digit.
         """
-        if self._tiles is None or voltage == 0.0:
-            return standing(cells, voltage)
+        layout, volts = request.layout, request.plan.read_voltage
+        chord = request.digit_currents[-1] / volts if volts else 1.0
+        amperes = volts * self._effective(layout.cells, lambda cells: chord * standing(cells))
+        steps = np.zeros(layout.used.shape)
+        steps[layout.used] = amperes / request.plan.lsb
+        steps *= request.gains[:, np.newaxis]
+        return steps
+
+    def _effective(self, cells: LineArray, standing: Standing) -> FloatArray:
+        """Return what source lines see of cells while all word lines are on, shape (n,), in S.
+
+        Wires make it less than what the cell conducts, by all that the other cells of its array
+        draw. Each cell counts with its chord at the read voltage: drops are small.
+        """
+        if self._tiles is None:
+            return standing(cells)
         pes, rows, columns = self._geometry.shape
         size = rows * columns
         seen = np.zeros((pes, rows, columns))
         for pe in np.unique(cells // size).tolist():
-            amperes = standing(np.arange(pe * size, (pe + 1) * size), voltage)
-            chord = (amperes / voltage).reshape(rows, columns)
-            seen[pe] = self._tiles.effective(pe, chord) * voltage
+            conductance = standing(np.arange(pe * size, (pe + 1) * size))
+            seen[pe] = self._tiles.effective(pe, conductance.reshape(rows, columns))
         return np.asarray(seen.reshape(-1)[cells])
-
-    def _weights(self, plan: MacPlan) -> FloatArray:
-        """Return the current of each digit over that of the highest, shape (2**dac_bits,).
-
-        The I-V law is the same function of voltage for all cells, so it acts on digits alone.
-        """
-        highest = 2**plan.dac_bits - 1
-        amperes = current(self._model, 1.0, plan.read_voltage * np.arange(highest + 1) / highest)
-        return amperes / amperes[-1] if amperes[-1] else amperes

@@ -61,7 +61,8 @@ def batches(request: Request, codes: CodeArray) -> Iterator[Batch]:
     """Yield the currents of each block for input codes (n, n_inputs)."""
     plan, layout = request.plan, request.layout
     matrix, spread = request.matrices()
-    weights = request.weights.astype(matrix.dtype)
+    highest = request.digit_currents[-1] or 1.0
+    weights = (request.digit_currents / highest).astype(matrix.dtype)
     bases = (request.offsets + (0.5 if request.is_noisy else 0.5 + TIE)).astype(matrix.dtype)
     digits = request.digits(codes)
     for block in range(plan.n_blocks):

@@ -60,15 +60,16 @@ class Request:
     steps : ndarray of shape (n_blocks, width, n_lines)
         Current of each cell at the read voltage, times the gain of its line's converter; 0 where
         there is none.
-    offsets : ndarray of shape (n_blocks, n_lines)
-        What converters add.
+    offsets, gains : ndarray of shape (n_blocks, n_lines)
+        What converters add, and by what they multiply.
     edges : ndarray of shape (n_converters, 2**adc_bits - 1)
         Input at which a code gives way to the next, + 1/2; one row and no column where all
         converters are straight: edge c is then c + 1.
     edges_of : ndarray of shape (n_blocks, n_lines), int64
         Row of `edges` for each line.
-    weights : ndarray of shape (2**dac_bits,)
-        Current of each digit over that of the highest.
+    digit_currents : ndarray of shape (2**dac_bits,)
+        What a cell carries at each digit over its conductance at 0.2 V, in V: the I-V law is the
+        same function of voltage for all cells, so it acts on digits alone.
     relative_noise : float
         Standard deviation of one cell's read over its current.
     converter_noise : float
@@ -79,9 +80,10 @@ class Request:
     layout: Layout
     steps: FloatArray
     offsets: FloatArray
+    gains: FloatArray
     edges: FloatArray
     edges_of: LineArray
-    weights: FloatArray
+    digit_currents: FloatArray
     relative_noise: float
     converter_noise: float
 

@@ -116,10 +116,13 @@ class ArrayTestBoard(ScpiInstrument):
         """Store a sum plan, with its source lines (n_blocks, n_lines), under `number`."""
         self._command(b":MAC:DEF %d," % number + encode_block(pack_plan(plan, rows)))
 
-    def execute_mac(self, number: int, vectors: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-        """Return the sums of `vectors`, (n, n_inputs), by plan `number`; flat, n * outputs."""
+    def execute_mac(
+        self, number: int, vectors: npt.NDArray[np.uint8], *, n_outputs: int
+    ) -> npt.NDArray[np.int32]:
+        """Return the sums of `vectors`, (n, n_inputs), by plan `number`; flat, n * n_outputs."""
         head = b":MAC:EXEC? %d," % number
-        return self.query_array(encode_block(vectors, before=head, after=b"\n"), SUM)
+        message = encode_block(vectors, before=head, after=b"\n")
+        return self.query_array(message, SUM, expected=len(vectors) * n_outputs)
 
     def delete_mac(self, number: int) -> None:
         """Forget a sum plan."""
@@ -130,7 +133,7 @@ class ArrayTestBoard(ScpiInstrument):
             self.check_errors()
 
     def _answered(self, message: bytes, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
-        answer = self.query_array(message + b"\n", dtype)
+        answer = self.query_array(message + b"\n", dtype, expected=count)
         if len(answer) != count:
             raise DialogueError(self.name, f"asked for {count} records, {len(answer)} came")
         return answer

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument, SCPIMixin
@@ -28,6 +29,8 @@ from labctl_instruments.wire.blocks import block_span, decode_array
 
 log = logging.getLogger(__name__)
 
+_BLOCK_FRAME = 16
+"""Bytes around the payload of a block, at most."""
 _MOST_ERRORS = 64
 _MOST_STALE_ANSWERS = 8
 _MOST_ATTEMPTS = 4
@@ -45,6 +48,8 @@ class BenchInstrument(Instrument):
 
     models: ClassVar[tuple[str, ...]] = ()
     """Models that this driver drives, as the second field of `*IDN?` says them."""
+    roles: ClassVar[tuple[str, ...]] = ()
+    """Roles that it can fill on a bench; asked of other packages' drivers only."""
 
     def __init__(self, adapter: Adapter, name: str, **_: Any) -> None:  # noqa: ANN401
         self.exchange_lock = threading.RLock()
@@ -154,7 +159,9 @@ class BenchInstrument(Instrument):
             self.write_bytes(message)
             return self.read()
 
-    def query_array(self, message: bytes, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    def query_array(
+        self, message: bytes, dtype: npt.DTypeLike, *, expected: int = 0
+    ) -> npt.NDArray[Any]:
         """Send a message, line end included; return the records in the block that answers it.
 
         Parameters
@@ -163,6 +170,8 @@ class BenchInstrument(Instrument):
             The query.
         dtype : dtype
             Of one record of the answer.
+        expected : int
+            Records that are likely to come: they are then read in one go.
 
         Returns
         -------
@@ -177,7 +186,7 @@ class BenchInstrument(Instrument):
         """
         with self._exchange(message):
             self.write_bytes(message)
-            answer = self._read_block_message()
+            answer = self._read_block_message(expected * np.dtype(dtype).itemsize)
         return decode_array(answer, dtype)
 
     def secure(self, setting: str, value: float) -> None:
@@ -322,13 +331,13 @@ class BenchInstrument(Instrument):
     def _is_mine(self, identity: str) -> bool:
         return any(model in identity.upper() for model in self.models)
 
-    def _read_block_message(self) -> bytes:
+    def _read_block_message(self, expected: int) -> bytes:
         connection = self.adapter.connection
         if not isinstance(connection, MessageBasedResource):
             return self.adapter.read_bytes(-1)
         if connection.resource_name.upper().endswith("::SOCKET"):
             return _read_counted(connection)
-        return _read_to_end(connection)
+        return _read_to_end(connection, max(connection.chunk_size, expected + _BLOCK_FRAME))
 
 
 class ScpiInstrument(SCPIMixin, BenchInstrument):
@@ -370,14 +379,14 @@ def _head(asked: str | bytes) -> str:
     return text[:40].strip()
 
 
-def _read_to_end(connection: MessageBasedResource) -> bytes:
+def _read_to_end(connection: MessageBasedResource, at_once: int) -> bytes:
     """Read up to END, as `read_raw` does, which copies what it has read twice."""
     parts: list[bytes] = []
     library, session = connection.visalib, connection.session
     more = StatusCode.success_max_count_read
     with connection.ignore_warning(StatusCode.success_device_not_present, more):
         while True:
-            part, status = library.read(session, connection.chunk_size)
+            part, status = library.read(session, at_once)
             parts.append(part)
             if status != more:
                 return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -131,7 +131,7 @@ class BoardStation(BoundStation):
         self._energise()
         step = max(1, _MAC_BYTES_A_MESSAGE // max(plan.n_inputs, 4 * plan.n_outputs))
         sums = [
-            self._board.execute_mac(number, codes[start : start + step])
+            self._board.execute_mac(number, codes[start : start + step], n_outputs=plan.n_outputs)
             for start in range(0, len(codes), step)
         ]
         whole = sums[0] if len(sums) == 1 else np.concatenate([np.empty(0, np.int32), *sums])

@@ -135,7 +135,10 @@ def test_a_mac_sends_codes_and_returns_signed_sums():
         (b":MAC:DEL 4;:SYST:ERR:COUN?\n", b"0"),
     ]
     with expected_protocol(ArrayTestBoard, dialogue) as board:
-        assert board.execute_mac(4, np.array([[255, 0]], np.uint8)).tolist() == [-7, 70000]
+        assert board.execute_mac(4, np.array([[255, 0]], np.uint8), n_outputs=2).tolist() == [
+            -7,
+            70000,
+        ]
         assert board.saturated == 3
         board.delete_mac(4)
 

@@ -185,10 +185,11 @@ class ScpiEngine:
 
     def handle(self, message: bytes) -> bytes:
         """Execute a message and return its answers; b"" where it asked nothing."""
-        query = self._queries.get(message)
+        is_short = len(message) <= CACHED_LENGTH  # looking up a long one means hashing all of it
+        query = self._queries.get(message) if is_short else None
         if query is not None:
             return self._answer(query)
-        plan = self._plans.get(message)
+        plan = self._plans.get(message) if is_short else None
         if plan is None:
             plan = self._plan(message)
         if len(plan) == 1:
