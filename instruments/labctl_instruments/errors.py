@@ -2,6 +2,7 @@
 
 LabctlError
 ├── BenchError                  a bench file that cannot be read, or that contradicts itself
+├── DriverError                 a driver that is unknown, or cannot be what a bench file asks
 ├── BenchBusyError              a bench that another process, or another station, holds
 ├── EnvelopeError               a request that the bench's envelope forbids; nothing was sent
 ├── StationError                a request that this bench cannot serve; nothing was sent
@@ -44,6 +45,20 @@ class BenchError(LabctlError):
         self.table = table
         place = f"{path.name} [{table}]" if table else path.name
         super().__init__(f"{place}: {problem}")
+
+
+class DriverError(LabctlError):
+    """A driver is unknown, cannot be loaded, or cannot fill a role.
+
+    Attributes
+    ----------
+    driver : str
+        Its name, as bench files say it.
+    """
+
+    def __init__(self, driver: str, problem: str) -> None:
+        self.driver = driver
+        super().__init__(f"driver '{driver}': {problem}")
 
 
 class BenchBusyError(LabctlError):

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 from pyvisa.errors import Error as VisaError
 
+from labctl_instruments.bench.drivers import driver_named
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.opening import Access, access_to, adapter_of
 from labctl_instruments.bench.schema import InstrumentTable
 from labctl_instruments.errors import InstrumentError
-
-_DRIVERS = {
-    "array-test-board": "array_test_board:ArrayTestBoard",
-    "bench-clock": "bench_clock:BenchClock",
-    "keithley-2400": "keithley2400:Keithley2400",
-    "keithley-2450": "keithley2450:Keithley2450",
-    "keithley-2636b": "keithley2636b:Keithley2636B",
-    "keithley-3706a": "keithley3706a:Keithley3706A",
-    "keithley-707b": "keithley707b:Keithley707B",
-    "thermal-chuck": "thermal_chuck:ThermalChuck",
-    "keysight-81160a": "keysight81160a:Keysight81160A",
-    "keysight-b1500a-hrsmu": "keysight_b1500a:KeysightB1500ASmu",
-    "keysight-b1500a-mpsmu": "keysight_b1500a:KeysightB1500ASmu",
-    "keysight-b1500a-spgu": "keysight_b1500a:KeysightB1500ASpgu",
-}
-"""Module and class of each driver that a bench file can name."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +70,7 @@ def check_bench(bench: str | Path, *, connect: bool = False) -> BenchCheck:
 
 
 def _ask(name: str, table: InstrumentTable, access: Access) -> InstrumentCheck:
-    module, _, driver = _DRIVERS[table.driver].partition(":")
-    kind = getattr(import_module(f"labctl_instruments.drivers.{module}"), driver)
+    kind = driver_named(table.driver)
     listed = InstrumentCheck(name, table.driver, table.address)
     try:
         channel = (table.channel,) if table.channel else ()

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from pyvisa.highlevel import open_visa_library
 
+from labctl_instruments.bench.drivers import driver_named
 from labctl_instruments.bench.holding import BenchHold
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
@@ -22,12 +23,14 @@ from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
 if TYPE_CHECKING:
     from pymeasure.adapters import VISAAdapter
 
+    from labctl_instruments.drivers.bench_instrument import BenchInstrument
     from labctl_instruments.drivers.keithley2636b import Channel, Keithley2636B
     from labctl_instruments.drivers.keithley_switch import KeithleySwitch
     from labctl_instruments.drivers.keysight_b1500a import KeysightB1500AModule
-    from labctl_instruments.drivers.voltage_source import VoltageSource
     from labctl_instruments.station.board import BoardStation
-    from labctl_instruments.station.smu import PulseSource, SmuStation, SourceMeter
+    from labctl_instruments.station.bound import Chuck
+    from labctl_instruments.station.roles import PulseSource, SourceMeter
+    from labctl_instruments.station.smu import SmuStation
 
     _Module = TypeVar("_Module", bound=KeysightB1500AModule)
 
@@ -192,10 +195,8 @@ def _bench_time(file: BenchFile, access: Access) -> BenchTime:
 
 
 def _put_on_chuck(station: BoardStation | SmuStation, file: BenchFile, access: Access) -> None:
-    from labctl_instruments.drivers.thermal_chuck import ThermalChuck
-
     for name, table in file.with_role("chuck").items():
-        station.put_on(ThermalChuck(adapter_of(table, access), name))
+        station.put_on(cast("Chuck", _plain(name, table, access)))
 
 
 def _known_stuck(info: BenchInfo) -> Int8Array:
@@ -234,17 +235,9 @@ def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardSta
 
 def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation:
     from labctl_instruments.drivers.keithley707b import Keithley707B
-    from labctl_instruments.drivers.keithley2400 import Keithley2400
-    from labctl_instruments.drivers.keithley2450 import Keithley2450
     from labctl_instruments.drivers.keithley3706a import Keithley3706A
-    from labctl_instruments.drivers.keysight81160a import Keysight81160A
     from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
     from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
-
-    smus: dict[str, Callable[[VISAAdapter, str], VoltageSource]] = {
-        "keithley-2400": Keithley2400,
-        "keithley-2450": Keithley2450,
-    }
 
     opened: dict[str, Keithley2636B] = {}
     frames: dict[str, KeysightB1500AModule] = {}
@@ -255,7 +248,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
             return _channel_of_2636b(name, table, access, opened)
         if table.driver.startswith("keysight-b1500a"):
             return _module_of_b1500a(KeysightB1500ASmu, (name, table), access, frames)
-        return smus[table.driver](adapter_of(table, access), name)
+        return cast("SourceMeter", _plain(name, table, access))
 
     switches: dict[str, Callable[[VISAAdapter, str], KeithleySwitch]] = {
         "keithley-707b": Keithley707B,
@@ -265,7 +258,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
     def pulse_source(name: str, table: InstrumentTable) -> PulseSource:
         if table.driver == "keysight-b1500a-spgu":
             return _module_of_b1500a(KeysightB1500ASpgu, (name, table), access, frames)
-        return Keysight81160A(adapter_of(table, access), name)
+        return cast("PulseSource", _plain(name, table, access))
 
     ((pulser, pulser_table),) = file.with_role("pulser").items()
     channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
@@ -289,6 +282,11 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
         settings=SmuSettings(file.measurement.read_gate, file.measurement.nplc),
         on_close=access.on_close,
     )
+
+
+def _plain(name: str, table: InstrumentTable, access: Access) -> BenchInstrument:
+    """Return an instrument that has a connection of its own; see `check_role` for its kind."""
+    return driver_named(table.driver)(adapter_of(table, access), name)
 
 
 def _channel_of_2636b(

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labctl_instruments.bench.drivers import driver_named
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.opening import Access, access_to, adapter_of
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
@@ -30,19 +30,6 @@ PATIENCE = 5.0
 only once the instrument itself has noticed that the last one is gone."""
 _PAUSE = 0.05
 _TIMEOUT_MS = 1500
-_DRIVERS = {
-    "array-test-board": "array_test_board:ArrayTestBoard",
-    "keithley-2400": "keithley2400:Keithley2400",
-    "keithley-2450": "keithley2450:Keithley2450",
-    "keithley-2636b": "keithley2636b:Keithley2636B",
-    "keithley-3706a": "keithley3706a:Keithley3706A",
-    "keithley-707b": "keithley707b:Keithley707B",
-    "keysight-81160a": "keysight81160a:Keysight81160A",
-    "keysight-b1500a-hrsmu": "keysight_b1500a:KeysightB1500ASmu",
-    "keysight-b1500a-mpsmu": "keysight_b1500a:KeysightB1500ASmu",
-    "keysight-b1500a-spgu": "keysight_b1500a:KeysightB1500ASpgu",
-}
-"""Module and class of the drivers that drive or join lines."""
 
 Named = tuple[str, InstrumentTable]
 
@@ -132,19 +119,11 @@ def warm_up(file: BenchFile) -> None:
     """Import all that coming to rest needs, and find the VISA library; reach no instrument."""
     for table in file.instruments.values():
         if table.role != "clock":
-            _driver(table)
+            driver_named(table.driver)
     if file.virtual is None:
         import pyvisa
 
         pyvisa.ResourceManager(access_to(file).library)
-
-
-def _driver(table: InstrumentTable) -> Callable[..., BenchInstrument]:
-    module, _, driver = _DRIVERS[table.driver].partition(":")
-    kind: Callable[..., BenchInstrument] = getattr(
-        import_module(f"labctl_instruments.drivers.{module}"), driver
-    )
-    return kind
 
 
 def _rest_all(named: Sequence[Named], access: Access, patience: float) -> list[InstrumentRest]:
@@ -198,7 +177,8 @@ def _attempt(group: Sequence[Named], access: Access) -> list[InstrumentRest]:
 def _made(named: Named, adapter: object) -> BenchInstrument:
     name, table = named
     channel = (table.channel,) if table.channel else ()
-    return _driver(table)(adapter, name, *channel)
+    driver: Callable[..., BenchInstrument] = driver_named(table.driver)
+    return driver(adapter, name, *channel)
 
 
 def _rest_one(named: Named, instrument: BenchInstrument) -> InstrumentRest:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from labctl_data.cells import Geometry
 from labctl_data.model import preset_names
+from labctl_instruments.bench.drivers import BUILT_IN, check_role, names
 from labctl_instruments.bench.wiring import (
     LAYOUT_707B,
     LAYOUT_3706A,
@@ -21,6 +22,7 @@ from labctl_instruments.bench.wiring import (
     parse_lines,
     parse_rows,
 )
+from labctl_instruments.errors import DriverError
 from labctl_instruments.station.envelope import Envelope
 from labctl_instruments.station.protocol import ChipIdentity
 
@@ -35,20 +37,6 @@ def _preset(name: str) -> str:
     return name
 
 
-DRIVERS = (
-    "array-test-board",
-    "bench-clock",
-    "keithley-2400",
-    "keithley-2450",
-    "keithley-2636b",
-    "keithley-3706a",
-    "keithley-707b",
-    "keysight-81160a",
-    "keysight-b1500a-hrsmu",
-    "keysight-b1500a-mpsmu",
-    "keysight-b1500a-spgu",
-    "thermal-chuck",
-)
 FAULT_KINDS = (
     "timeout",
     "garbage",
@@ -112,6 +100,12 @@ LAYOUTS: Mapping[str, MatrixLayout] = {
     "keithley-3706a": LAYOUT_3706A,
 }
 """Crosspoints of the drivers that switch."""
+
+
+def _known_driver(name: str) -> str:
+    if name not in names():
+        raise ValueError(f"expected one of {', '.join(names())}")
+    return name
 
 
 class Table(BaseModel):
@@ -181,8 +175,8 @@ class EnvelopeTable(Table):
 class InstrumentTable(Table):
     """One instrument on the bench."""
 
-    driver: Literal[DRIVERS]  # type: ignore[valid-type]  # a tuple of literals is one to pydantic
-    """Name of the driver."""
+    driver: Annotated[str, AfterValidator(_known_driver)]
+    """Name of the driver: one of ours, or one that another package announces."""
     address: str = Field(min_length=1)
     """VISA resource string."""
     role: Role
@@ -359,7 +353,9 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
         place = f"instruments.{name}"
         if table.role not in (*needed, *OPTIONAL_ROLES):
             yield place, f"role '{table.role}' is not one of a bench of kind '{bench.kind}'"
-        if table.driver not in DRIVERS_OF_A_ROLE[table.role]:
+        if table.driver not in BUILT_IN:
+            yield from _role_of_others(place, table, is_virtual=bench.virtual is not None)
+        elif table.driver not in DRIVERS_OF_A_ROLE[table.role]:
             wanted = "' or '".join(DRIVERS_OF_A_ROLE[table.role])
             yield place, f"role '{table.role}' needs driver '{wanted}', found '{table.driver}'"
     for role in (*needed, *OPTIONAL_ROLES):
@@ -371,6 +367,18 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
                 f"instruments.{names[1]}",
                 f"role '{role}' is also that of [instruments.{names[0]}]",
             )
+
+
+def _role_of_others(
+    place: str, table: InstrumentTable, *, is_virtual: bool
+) -> Iterable[tuple[str, str]]:
+    """Yield what is wrong with the driver of another package."""
+    try:
+        check_role(table.driver, table.role)
+    except DriverError as error:
+        yield place, str(error)
+    if is_virtual:
+        yield place, f"no virtual instrument speaks for driver '{table.driver}'"
 
 
 def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:

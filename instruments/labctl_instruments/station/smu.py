@@ -13,11 +13,8 @@ from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
-from labctl_instruments.drivers.keithley2636b import Keithley2636B
 from labctl_instruments.drivers.keithley_switch import KeithleySwitch
-from labctl_instruments.drivers.keysight81160a import MOST_PULSES, Keysight81160A
-from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
-from labctl_instruments.drivers.voltage_source import VoltageSource
+from labctl_instruments.drivers.keysight81160a import MOST_PULSES
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bias import Address, Biases, Terminals, each
@@ -32,12 +29,9 @@ from labctl_instruments.station.protocol import (
     Sweep,
     Value,
 )
+from labctl_instruments.station.roles import PulseSource, SourceMeter
 from labctl_instruments.station.routing import Routing, RowArray
 
-SourceMeter = VoltageSource | Keithley2636B | KeysightB1500ASmu
-"""What forces a voltage and reads a current: an instrument, or a channel of one."""
-PulseSource = Keysight81160A | KeysightB1500ASpgu
-"""What makes short pulses."""
 _MOST_AVERAGES = 100
 """Readings that a source-meter's filter takes at once."""
 _PAUSE = 50e-9

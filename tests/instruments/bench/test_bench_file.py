@@ -122,8 +122,8 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
         (
             "sim-smu",
             ('driver = "keysight-81160a"', 'driver = "keithley-2450"'),
-            "bench.toml [instruments.pulser]: role 'pulser' needs driver 'keysight-81160a', "
-            "found 'keithley-2450'",
+            "bench.toml [instruments.pulser]: role 'pulser' needs driver 'keysight-81160a' or "
+            "'keysight-b1500a-spgu', found 'keithley-2450'",
         ),
         (
             "sim-smu",
