@@ -9,7 +9,7 @@ all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +143,7 @@ def _store(context: Any, numbers: Any, place: Any, word: Any) -> Any:  # noqa: A
     return types.void(numbers, place, word), generate
 
 
-put_bytes: Callable[[CodeArray, int, np.uint64], None] = intrinsic(_store)
+put_bytes = cast("Callable[[CodeArray, int, np.uint64], None]", intrinsic(_store))
 
 
 @compiled
@@ -220,8 +220,8 @@ def list_driven(words: WordArray, k: np.uint64, on: CodeArray) -> int:
     n = 0
     for i in range(words.shape[0]):
         byte = (words[i] >> k & _ONES) * _TO_BYTE >> np.uint64(56)
-        put_bytes(on, n, _PLACES[byte] + np.uint64(8 * i) * _ONES)
-        n += _COUNT[byte]
+        put_bytes(on, n, np.uint64(_PLACES[byte]) + np.uint64(8 * i) * _ONES)
+        n += int(_COUNT[byte])
     put_bytes(on, n, np.uint64(8 * words.shape[0]) * _ONES)
     return n
 

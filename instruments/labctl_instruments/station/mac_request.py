@@ -47,10 +47,12 @@ def digitise(currents: FloatArray, plan: MacPlan) -> tuple[npt.NDArray[np.int64]
 def check_lines(lines: npt.NDArray[np.int64], plan: MacPlan, geometry: Geometry) -> None:
     """Refuse source lines (n_blocks, n_lines) that the chip cannot serve with a plan.
 
+    Those of one block may lie in several PEs: the same bit lines of each are driven alike.
+
     Raises
     ------
     StationError
-        If a used line or bit line is not on the chip, or those of one block lie in several PEs.
+        If a used line or bit line is not on the chip.
     """
     used = plan.signs != 0
     outside = used & ((lines < 0) | (lines >= geometry.n_lines))
@@ -60,7 +62,3 @@ def check_lines(lines: npt.NDArray[np.int64], plan: MacPlan, geometry: Geometry)
         )
     if plan.columns.max(initial=-1) >= geometry.columns or plan.columns.min(initial=0) < -1:
         raise StationError(f"MAC: a bit line is not one of the {geometry.columns} of a PE")
-    pes = np.where(used, lines // geometry.rows, -1)
-    for block, of_block in enumerate(pes):
-        if len(set(of_block[of_block >= 0].tolist())) > 1:
-            raise StationError(f"MAC: the lines of block {block} lie in more than one PE")
