@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labctl_procedures.differential_mac import DifferentialMAC
     from labctl_procedures.iv_sweep import IVSweep
     from labctl_procedures.procedure import ChipProcedure
+    from labctl_procedures.pulse_map import PulseMap
     from labctl_procedures.read_disturb import ReadDisturb
     from labctl_procedures.retention import Retention
     from labctl_procedures.write_verify import WriteVerify
@@ -22,6 +23,7 @@ __all__ = [
     "ChipProcedure",
     "DifferentialMAC",
     "IVSweep",
+    "PulseMap",
     "ReadDisturb",
     "Retention",
     "WriteVerify",

@@ -25,6 +25,7 @@ GROUP = "labctl.procedures"
 BUILT_IN = {
     "IVSweep": "labctl_procedures.iv_sweep",
     "WriteVerify": "labctl_procedures.write_verify",
+    "PulseMap": "labctl_procedures.pulse_map",
     "ReadDisturb": "labctl_procedures.read_disturb",
     "Retention": "labctl_procedures.retention",
     "DifferentialMAC": "labctl_procedures.differential_mac",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -53,8 +53,8 @@ had in this run; `target` is NaN where none was asked for."""
 class PreparedProcedure(ChipProcedure[P]):
     """Write cells to levels (or leave them as found), then watch them at the points."""
 
-    COLUMNS = WATCHED
-    MAPS = (
+    COLUMNS: ClassVar[tuple[Column, ...]] = WATCHED
+    MAPS: ClassVar[tuple[Column, ...]] = (
         Column("conductance", "S", "Conductance"),
         Column("verified_at", "s", "Time of the verify read after the last pulse"),
     )
@@ -102,7 +102,10 @@ class PreparedProcedure(ChipProcedure[P]):
         """Bench time at which watching began, in s."""
         self._since = np.empty(0)
         self._targets = np.empty(0)
-        self._failed: list[dict[str, Any]] = []
+        self.failed: list[dict[str, Any]] = []
+        """Cells that could not be written to their levels, and why."""
+        self.pulses_given = np.empty(0, np.int64)
+        """Pulses that writing took, a cell, shape (n,)."""
         self._traces: list[FloatArray] = []
 
     @property
@@ -133,6 +136,7 @@ class PreparedProcedure(ChipProcedure[P]):
             self.started, self._since = begun
             return
         self._since = np.full(n, np.nan if self.levels else self.station.now())
+        self.pulses_given = np.zeros(n, np.int64)
         if self.levels:
             self._prepare()
         if self.should_stop():  # it may have been cut short, and starts again with a read
@@ -144,8 +148,9 @@ class PreparedProcedure(ChipProcedure[P]):
         """Go on with a run that ended early: recall its looks, and the cells that failed."""
         super().take_up(stored)
         told = [event.text for event in stored.run.events if event.kind == PREPARED]
-        self._failed = json.loads(told[-1]) if told else []
-        self._traces = [self._trace(stored.rows_of(number)) for number in sorted(stored.finished)]
+        self.failed = json.loads(told[-1]) if told else []
+        looks = map(stored.rows_of, sorted(stored.finished))
+        self._traces = [self._trace(rows) for rows in looks if len(rows["time"])]  # else left out
 
     def _trace(self, rows: Records) -> FloatArray:
         """Return the conductances of a finished look, (n,), in S."""
@@ -178,7 +183,7 @@ class PreparedProcedure(ChipProcedure[P]):
         return {
             "cells": len(self.cells),
             "without_pulse": int(np.sum(~known)),
-            "failed": self._failed,
+            "failed": self.failed,
             "drift_mean": float(drift.mean()) if known.any() else None,
             "drift_std": float(drift.std()) if known.any() else None,
             "levels": [
@@ -201,6 +206,14 @@ class PreparedProcedure(ChipProcedure[P]):
         levels = assign_levels(n, self.levels, np.random.default_rng(self.seed))
         return level_conductances(self.levels, self.g_min, self.g_max)[levels]
 
+    def targets_of(self, cells: Cells) -> FloatArray:
+        """Return the conductance wanted of some of the cells, (n,), in S."""
+        image = np.full(self.station.geometry.shape, np.nan)
+        mine = self.cells
+        image[mine.pe, mine.row, mine.column] = self._targets
+        wanted: FloatArray = image[cells.pe, cells.row, cells.column]
+        return wanted
+
     def _prepare(self) -> None:
         result = write_cells(
             self.station,
@@ -209,10 +222,11 @@ class PreparedProcedure(ChipProcedure[P]):
             self.settings,
             should_stop=self.should_stop,
         )
+        self.pulses_given = result.pulses
         pulsed = result.pulses > 0
         self._since[pulsed] = result.finished[pulsed]
-        self._failed = faults(Written(self.cells, self._targets, result))
-        self.emit("event", (PREPARED, json.dumps(self._failed)))
+        self.failed = faults(Written(self.cells, self._targets, result))
+        self.emit("event", (PREPARED, json.dumps(self.failed)))
 
     def _rows(self, block: Cells, at: slice, now: float, conductances: FloatArray) -> Rows:
         return {

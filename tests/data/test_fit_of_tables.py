@@ -7,7 +7,7 @@ from labctl_data.errors import FitError
 from labctl_data.fit.aging import fit_aging
 from labctl_data.fit.observations import Looks
 from labctl_data.fit.offset_sweeps import fit_offset_curvature
-from labctl_data.fit.pulse_map import PulseMap, fit_pulse_map
+from labctl_data.fit.pulse_map import PulseMap, fit_pulse_maps
 from labctl_data.model import preset
 from labctl_data.pulse import PulseKind
 
@@ -70,13 +70,13 @@ def drawn_map(seed: int, *, amplitudes: tuple[float, ...]) -> PulseMap:
     bound = np.minimum(120e-6, 90e-6 * np.maximum(gate - 0.4, 0))
     moved = before + 2e-6 * strength * np.exp(0.2 * rng.normal(size=len(grid)))
     after = np.maximum(np.minimum(moved, bound * np.exp(0.05 * rng.normal(size=len(grid)))), before)
-    return PulseMap(
-        PulseKind.SET, amplitude, width, gate, before, after + 0.2e-6 * rng.normal(size=len(grid))
-    )
+    after += 0.2e-6 * rng.normal(size=len(grid))
+    kind = np.full(len(grid), int(PulseKind.SET))
+    return PulseMap(kind, amplitude, width, gate, before, after)
 
 
 def test_a_map_of_pulses_parts_amplitude_width_and_gate() -> None:
-    found = fit_pulse_map(drawn_map(3, amplitudes=(1.0, 1.2, 1.4, 1.6, 2.0)), MODEL)
+    found = fit_pulse_maps(drawn_map(3, amplitudes=(1.0, 1.2, 1.4, 1.6, 2.0)), MODEL)
 
     truth = {
         "set_slope": 0.12,
@@ -91,7 +91,7 @@ def test_a_map_of_pulses_parts_amplitude_width_and_gate() -> None:
 
 
 def test_a_map_at_one_amplitude_tells_no_law_of_amplitude() -> None:
-    found = fit_pulse_map(drawn_map(4, amplitudes=(2.0,)), MODEL)
+    found = fit_pulse_maps(drawn_map(4, amplitudes=(2.0,)), MODEL)
 
     assert not found.told
     assert "cells respond at 1 of 1 amplitudes" in found.untold["set_slope"]
@@ -111,3 +111,28 @@ def test_the_offset_of_a_meter_does_not_bend_the_curvature() -> None:
     assert found.error < 0.1
     assert found.offset == pytest.approx(0.6e-6, rel=0.02)
     assert found.noise == pytest.approx(0.05e-6, rel=0.05)
+
+
+def test_a_known_step_lets_its_own_doubt_into_the_laws() -> None:
+    pulses = drawn_map(3, amplitudes=(1.0, 1.2, 1.4, 1.6, 2.0))
+    known = MODEL.with_parameters(
+        set_voltage=1.2, pulse_width=100e-9, set_step=np.full(10, 2e-6), set_gate=2.0,
+        gate_threshold=0.5,
+    )  # fmt: skip
+
+    sure = fit_pulse_maps(pulses, known, steps_known={PulseKind.SET: 0.01})
+    unsure = fit_pulse_maps(pulses, known, steps_known={PulseKind.SET: 0.5})
+
+    assert not sure.steps
+    assert sure.told["set_slope"][0] == pytest.approx(0.12, rel=0.02)
+    assert sure.told["set_slope"][1] < unsure.told["set_slope"][1]
+
+
+def test_a_bound_that_other_runs_told_is_left_alone() -> None:
+    pulses = drawn_map(3, amplitudes=(1.0, 1.2, 1.4, 1.6, 2.0))
+    known = MODEL.with_parameters(bound_high=120e-6)
+
+    found = fit_pulse_maps(pulses, known, fixed=frozenset({"bound_high"}))
+
+    assert "bound_high" not in found.told
+    assert found.told["gate_slope"][0] == pytest.approx(90e-6, rel=0.05)

@@ -15,6 +15,7 @@ from labctl_data.fit.curvature import fit_curvature
 from labctl_data.fit.evidence import Evidence, gather
 from labctl_data.fit.hats import centres
 from labctl_data.fit.imported import tell_imported
+from labctl_data.fit.kinetics import tell_kinetics
 from labctl_data.fit.observations import FIRST, VERIFY, sweeps_of
 from labctl_data.fit.pairs import Pairs, ends_of, pairs_of_looks, pairs_of_rereads
 from labctl_data.fit.relaxation import (
@@ -61,7 +62,8 @@ def fit(
     runs : sequence of Run or path
         WriteVerify tells steps, their spread, bounds, pulse strengths, read noise and, by its later
         maps, relaxation; Retention tells relaxation; ReadDisturb tells read disturb; IVSweep tells
-        the curvature; imported tables tell what their measurement does. Others are left aside.
+        the curvature; PulseMap the laws of amplitude, width and gate; imported tables tell what
+        their measurement does. Others are left aside.
     prior : str or SoftBoundModel
         A preset's name, or a model: values of what the runs do not tell, named as their source.
 
@@ -86,6 +88,7 @@ def fit(
         _tell_pulses(estimates, evidence)
     details = _go_round(estimates, evidence, quality)
     _tell_curvature(estimates, opened, evidence, quality)
+    tell_kinetics(estimates, opened, quality)
     tell_imported(estimates, opened, quality)
     _note_macs(opened, quality)
     parameters = estimates.result()

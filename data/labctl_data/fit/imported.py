@@ -9,14 +9,13 @@ import numpy as np
 
 from labctl_data.errors import FitError
 from labctl_data.fit.aging import Aging, fit_aging
+from labctl_data.fit.kinetics import is_pulse_map
 from labctl_data.fit.observations import Looks, addressed
 from labctl_data.fit.offset_sweeps import fit_offset_curvature, pooled
-from labctl_data.fit.pulse_map import PulseMap, fit_pulse_map
 from labctl_data.fit.result import Estimates
 from labctl_data.importing import PROCEDURE
-from labctl_data.model import TABLE_BINS, FloatArray, SoftBoundModel, vectors
+from labctl_data.model import FloatArray, SoftBoundModel, vectors
 from labctl_data.model import equations as eq
-from labctl_data.pulse import PulseKind
 from labctl_data.run_file.reader import Run
 from labctl_data.statistics import ks_distance
 
@@ -35,7 +34,7 @@ Quality = dict[str, Any]
 def tell_imported(estimates: Estimates, runs: Sequence[Run], quality: Quality) -> None:
     """Let the imported tables among the runs replace the prior where they tell something."""
     for run in runs:
-        if run.procedure == PROCEDURE:
+        if run.procedure == PROCEDURE and not is_pulse_map(run):
             measurement = str(run.parameters["measurement"])
             noted = _TELL[measurement](estimates, run)
             quality[f"{measurement} {run.path.name}"] = noted
@@ -130,26 +129,6 @@ def _tell_reads(estimates: Estimates, run: Run) -> Quality:
     return {"cells": len(whole), "slow_noise": slow, "untold": "a two-state share needs many cells"}
 
 
-def _tell_pulses(estimates: Estimates, run: Run) -> Quality:
-    rows, _ = addressed(run, ("amplitude", "width", "gate", "before", "after"))
-    kind = PulseKind[str(run.parameters["pulse"])]
-    names = ("amplitude", "width", "gate", "before", "after")
-    kinetics = fit_pulse_map(PulseMap(kind, *(rows[name] for name in names)), estimates.model)
-    if kinetics.implied:
-        step = np.full(TABLE_BINS, kinetics.implied["set_step"])
-        reference = kinetics.implied["set_voltage"]
-        reason = f"as seen in {run.path.name}, at one conductance"
-        estimates.imply(reason, set_voltage=reference, set_step=step)
-    for name, (value, error) in kinetics.told.items():
-        estimates.tell(name, value, error, run.path.name)
-    return {
-        "conditions": kinetics.conditions,
-        "responding": kinetics.responding,
-        "misfit": kinetics.misfit,
-        "untold": dict(kinetics.untold),
-    }
-
-
 def _tell_iv(estimates: Estimates, run: Run) -> Quality:
     rows, cell = addressed(run, ("voltage", "current"))
     classes = fit_offset_curvature(cell, rows["voltage"], rows["current"])
@@ -220,7 +199,6 @@ def _tell_bake(estimates: Estimates, run: Run) -> Quality:
 _TELL: dict[str, Callable[[Estimates, Run], Quality]] = {
     "retention": _tell_retention,
     "reads": _tell_reads,
-    "pulse": _tell_pulses,
     "iv": _tell_iv,
     "endurance": _tell_endurance,
     "forming": _tell_forming,

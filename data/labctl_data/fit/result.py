@@ -92,6 +92,11 @@ class Estimates:
         """Tell whether the data have told a parameter."""
         return name in self._told
 
+    def error(self, name: str) -> FloatArray:
+        """Return the standard error of a told parameter, in the parameter's shape."""
+        shape = np.shape(self.model.parameters[name])
+        return np.broadcast_to(np.asarray(self._told[name][0], np.float64), shape)
+
     def result(self) -> tuple[FittedParameter, ...]:
         """Return every parameter with its standing, in the model's order."""
         return tuple(self._standing(spec.name, spec.unit) for spec in self.model.specs())
