@@ -1,16 +1,21 @@
 """Keithley 2450 SourceMeter, in its own SCPI command set, with the 2400 words PyMeasure sends.
 
+`*LANG TSP` makes it speak TSP; the real one wants to be switched off and on for that.
 What it forces and what its meter says is `SourceMeter`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.lua.confined import Meanwhile
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
-from labctl_instruments.virtual.personas.keithley2450_readings import BufferedReadings
+from labctl_instruments.virtual.personas.keithley2450_buffers import BufferedReadings
+from labctl_instruments.virtual.personas.keithley2450_readings import ReadingCommands
+from labctl_instruments.virtual.personas.keithley2450_tsp import Keithley2450Tsp
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Drive
 from labctl_instruments.virtual.scpi import (
@@ -20,6 +25,7 @@ from labctl_instruments.virtual.scpi import (
     Integer,
     Number,
     ScpiEngine,
+    ScpiError,
 )
 from labctl_instruments.virtual.source_meter import (
     LINE_FREQUENCY,
@@ -42,6 +48,7 @@ MODEL = MeterModel(
 )
 """6 1/2 digits; the source has 50 uV of 2 V; noise is [chosen]."""
 HIGHEST = MODEL.highest
+_IDENTITY = "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"
 _UNITS = {"CURR": "A", "VOLT": "V", "RES": "OHM"}
 _NAMES = {"CURR": "CURRent", "VOLT": "VOLTage", "RES": "RESistance"}
 
@@ -77,12 +84,68 @@ class Keithley2450Persona(ScpiPersona):
         self._add_sense(table)
         self._add_output(table)
         self._add_system(table)
-        self.readings = BufferedReadings(self.meter, table)
-        self.engine = ScpiEngine(
-            table,
-            identity="KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b",
-            reset=self._reset,
+        self.readings = BufferedReadings(self.meter)
+        ReadingCommands(self.readings, table)
+        self.engine = ScpiEngine(table, identity=_IDENTITY, reset=self._reset)
+        self._tsp: Keithley2450Tsp | None = None
+        self._confinement: Meanwhile | None = None
+
+    def exchange(self, message: bytes) -> bytes:
+        """Execute a message in the command set that is chosen."""
+        words = message.decode("latin-1").strip("\0\r\n ").upper().split()
+        if words and words[0] in ("*LANG", "*LANG?"):
+            return self._language(words)
+        return super().exchange(message) if self._tsp is None else self._tsp.exchange(message)
+
+    def status_byte(self, *, message_available: bool = False) -> int:
+        """Return the status byte."""
+        if self._tsp is not None:
+            return self._tsp.status_byte(message_available=message_available)
+        return super().status_byte(message_available=message_available)
+
+    def clear(self) -> None:
+        """Forget a script that is half sent."""
+        if self._tsp is not None:
+            self._tsp.clear()
+
+    def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
+        """Execute Lua in a child process from now on; see `Confinable`."""
+        self._confinement = meanwhile
+        if self._tsp is not None:
+            self._tsp.confine(meanwhile)
+
+    def release(self) -> None:
+        """End the child process."""
+        if self._tsp is not None:
+            self._tsp.release()
+
+    def query_error(self, number: int) -> None:
+        """Queue the error."""
+        if self._tsp is not None:
+            self._tsp.query_error(number)
+        else:
+            super().query_error(number)
+
+    def _language(self, words: list[str]) -> bytes:
+        """Choose a command set, or tell it. The real one takes it after it is switched on again."""
+        if words[0] == "*LANG?":
+            return b"SCPI\n" if self._tsp is None else b"TSP\n"
+        chosen = words[1] if len(words) == 2 else ""
+        if chosen not in ("SCPI", "TSP"):
+            self.engine.status.raise_error(ScpiError(-224, f"*LANG {chosen}"))
+            return b""
+        self.release()
+        self._reset()
+        self._tsp = self._speak_tsp() if chosen == "TSP" else None
+        return b""
+
+    def _speak_tsp(self) -> Keithley2450Tsp:
+        tsp = Keithley2450Tsp(
+            self.meter, self.readings, self._clock, identity=_IDENTITY, reset=self._reset
         )
+        if self._confinement is not None:
+            tsp.confine(self._confinement)
+        return tsp
 
     def drive(self) -> Drive | None:
         """Return what the output does to its node."""
@@ -201,10 +264,10 @@ class Keithley2450Persona(ScpiPersona):
 
     def _add_system(self, table: CommandTable) -> None:
         table.query(":SYSTem:LFRequency", lambda: LINE_FREQUENCY)
+        table.query("*LANG", lambda: "SCPI")
         table.command(":SYSTem:CLEar", lambda: self.engine.status.clear())
         table.ignored(":SYSTem:LOCal", ":SYSTem:REMote")
         table.command(":SYSTem:BEEPer[:IMMediate]", lambda *_: None, Number("HZ"), Number("S"))
-        table.query("*LANG", lambda: "SCPI")
         table.stored(":ROUTe:TERMinals", Choice(("FRONt", "REAR"), default="FRON"))
         table.stored(":FORMat[:DATA]", Choice(("ASCii", "REAL", "SREal"), default="ASC"))
         table.stored(":FORMat:ASCii:PRECision", Integer(0, 16))
