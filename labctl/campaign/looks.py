@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,15 @@ PATIENCE = 30.0
 """A run waits for its next look if that is due within so many s of bench time."""
 
 
-_AFTER = 1.001
-"""A look stands for all times up to this factor: what was read at 99.99 s was the look at 100 s."""
+EARLY = 10.0
+"""A run is gone on with so many s of bench time before its next look, which waits for its time: one
+whose time has passed would be left out."""
+_AFTER = 1 + 1e-9
+"""What is later by rounding alone is not later."""
 
 
 class Sitting:
-    """Tells a retention run when to leave the bench to others: after a look, if the next is far.
+    """Tells a retention run when to leave the bench to others: between looks, if the next is far.
 
     Parameters
     ----------
@@ -30,33 +33,39 @@ class Sitting:
         Times of the looks after the end of the writing, in s.
     cells : int
         Cells, which are the rows of a look.
+    now : callable
+        Returns the bench time, in s.
     stored : int
         Rows that are stored already.
+    started : float or None
+        Bench time at which the writing ended, in s; None where it has not.
     """
 
-    def __init__(self, times: Sequence[float], cells: int, stored: int = 0) -> None:
+    def __init__(
+        self,
+        times: Sequence[float],
+        cells: int,
+        now: Callable[[], float],
+        *,
+        stored: int = 0,
+        started: float | None = None,
+    ) -> None:
         self._times = np.asarray(times)
         self._cells, self._rows = cells, stored
-        self._before = stored
-        self._started: float | None = None
-        self._now = 0.0
-
-    def begun_at(self, started: float) -> None:
-        """Count the times of the looks from `started`, in s of bench time."""
+        self._now = now
         self._started = started
 
     def see(self, rows: Mapping[str, Any]) -> None:
         """Take note of rows that were stored."""
         self._rows += int(np.size(rows["Row"]))
-        self._now = float(np.max(rows["Time (s)"]))
         if self._started is None:
-            self._started = self._now - float(self._times[0])
+            self._started = float(np.max(rows["Time (s)"])) - float(self._times[0])
 
     def is_over(self) -> bool:
-        """Return whether a look has just been finished and the next is far."""
-        if self._rows == self._before or self._rows % self._cells or self._started is None:
+        """Return whether no look is going on and the next is far."""
+        if self._rows % self._cells or self._started is None:
             return False
-        elapsed = self._now - self._started
+        elapsed = self._now() - self._started
         later = self._times[self._times > elapsed * _AFTER]
         return bool(later.size) and float(later[0]) - elapsed > PATIENCE
 
@@ -70,19 +79,25 @@ def sitting_of(request: JobRequest, path: Path, station: Station) -> Sitting:
     procedure.station = station
     times, cells = list(procedure.points()), len(getattr(procedure, "cells"))  # noqa: B009
     if not path.exists():
-        return Sitting(times, cells)
-    run = open_run(path)
-    sitting = Sitting(times, cells, run.rows)
-    began = _began(path)
-    if began is not None:
-        sitting.begun_at(began)
-    return sitting
+        return Sitting(times, cells, station.now)
+    rows = open_run(path).rows
+    return Sitting(times, cells, station.now, stored=rows, started=_began(path))
 
 
-def next_look(request: JobRequest, path: Path) -> float | None:
+def next_look(request: JobRequest, path: Path, now: float) -> float | None:
     """Return the bench time of the next look of a run, in s; None where nothing is to be awaited.
 
-    A run whose writing has not been finished goes on at once.
+    A run whose writing has not been finished goes on at once, and so does one that has missed its
+    last look.
+
+    Parameters
+    ----------
+    request : JobRequest
+        What is measured.
+    path : Path
+        The run file.
+    now : float
+        Bench time now, in s: looks whose time has passed are not made up for.
     """
     from labctl_data.run_file import open_run
     from labctl_procedures import catalogue
@@ -92,7 +107,8 @@ def next_look(request: JobRequest, path: Path) -> float | None:
         return None
     done = open_run(path).points
     times = enumerate(catalogue.make(request.procedure, request.parameters).points())
-    return next((began + time for number, time in times if number not in done), None)
+    left = [began + time for number, time in times if number not in done]
+    return next((time for time in left if time > now), None)
 
 
 def _began(path: Path) -> float | None:

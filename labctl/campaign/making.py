@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from labctl.campaign.home import CampaignHome
-from labctl.campaign.looks import Sitting, next_look, sitting_of
+from labctl.campaign.looks import EARLY, Sitting, next_look, sitting_of
 from labctl.campaign.pace import Pace
 from labctl.campaign.schema import SuspenderTable
 from labctl.campaign.steps import Plan, Step
@@ -148,12 +148,13 @@ class Maker:
 
     def _left_until_the_next_look(self, step: Step) -> Made:
         file = self._home.file_of(step)
-        look = next_look(step.request, file)
+        bench_now = self._station(step).now()
+        look = next_look(step.request, file, bench_now)
         now = self._around.pace.now()
         if look is not None:
-            now += max(0.0, look - self._station(step).now())
+            now += max(0.0, look - EARLY - bench_now)
         self._queue.postpone(step.number, self._home.began + timedelta(seconds=now))
-        self._tell_of(step, "looked", f"next look at {now:.0f} s")
+        self._tell_of(step, "looked", f"at rest until {now:.0f} s")
         return Made(JobState.WAITING)
 
     def _failed(self, step: Step, ending: Ending) -> Made:
