@@ -61,6 +61,9 @@ def convert_chunk(
     `event` is the number of the first vector's draw. The interpreter lock is free meanwhile.
     """
     bits = np.zeros((sums.noisy.shape[1], 2), np.uint64)
+    if sums.codes.size > 1:
+        totals = np.zeros(sums.codes.shape[2], np.float32)
+        return int(add_known(sums, vectors, bits, totals, out))
     if sums.exact.size > 1:
         lines = np.zeros((2, sums.exact.shape[3]))
         return int(convert_exactly(sums, vectors, bits, lines, out))
@@ -69,6 +72,37 @@ def convert_chunk(
     views = (work.view(PACK)[:, 0], work.reshape(-1))
     scratch = Scratch(bits, work, *views, np.zeros(n, np.float32))
     return int(convert_noisily(sums, vectors, (key, event), scratch, out))
+
+
+@compiled
+def add_known(
+    sums: Sums,
+    vectors: CodeArray,
+    bits: BitArray,
+    totals: TableArray,
+    out: npt.NDArray[np.int32],
+) -> int:
+    """Add codes that are known for all patterns; return how many saturated.
+
+    `totals` is memory, float32, shape (n_lines,): 16 bits of code and 8 of input fit its 24.
+    """
+    saturated = 0
+    for v in range(vectors.shape[0]):
+        for block in range(sums.outputs.shape[0]):
+            active = spread_bits(sums, vectors[v], block, bits)
+            for line in range(totals.shape[0]):
+                totals[line] = np.float32(0.0)
+            for k in range(sums.bits):
+                if active >> k & 1:
+                    on, weight = pattern(bits, 0, k), np.float32(1 << k)
+                    saturated += sums.above[block, on]
+                    codes = sums.codes[block, on]
+                    for line in range(totals.shape[0]):
+                        totals[line] += codes[line] * weight
+            for line in range(totals.shape[0]):
+                total = sums.signs[block, line] * np.int64(totals[line])
+                out[v, sums.outputs[block, line]] += total
+    return saturated
 
 
 @compiled

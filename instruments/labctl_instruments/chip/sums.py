@@ -38,7 +38,12 @@ class Sums(NamedTuple):
 
     exact: TableArray
     """Code + 1/2 before rounding down, shape (n_blocks, n_groups, patterns, n_lines); float64.
-    Empty with noise."""
+    Empty with noise, and where there is one group."""
+    codes: TableArray
+    """The codes themselves, shape (n_blocks, patterns, n_lines); float32. Where there is one group
+    and no noise; else empty."""
+    above: TableArray
+    """How many of a pattern's codes are saturated, shape (n_blocks, patterns), int64."""
     noisy: TableArray
     """The same and its spread, shape (n_blocks, n_groups, patterns, n_packs, 2 * WIDE): for `WIDE`
     lines the means, then their deviations (variances where there is more than one group); float32.
@@ -77,13 +82,13 @@ def tabulate(request: Request, *, n_vectors: int) -> Sums:
     largest = next(width for least, width in _GROUP_WIDTHS if n_vectors >= least)
     groups = math.ceil(plan.width / largest)
     size = math.ceil(plan.width / groups)
-    n_packs = math.ceil(plan.n_lines / WIDE)
+    n_packs, top = math.ceil(plan.n_lines / WIDE), 2**plan.adc_bits - 1
     padded = np.zeros((plan.n_blocks, groups * size, n_packs * WIDE))
     padded[:, : plan.width, : plan.n_lines] = request.steps
     grouped = padded.reshape(plan.n_blocks, groups, size, n_packs * WIDE)
     bases = np.zeros((plan.n_blocks, n_packs * WIDE))
     bases[:, : plan.n_lines] = 0.5 + request.offsets
-    exact = np.zeros((1, 1, 1, 1))
+    exact, codes, above = np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1), np.float32), np.zeros((1, 1))
     noisy = np.zeros((plan.n_blocks, groups, 1, n_packs, 2 * WIDE), np.float32)
     if request.is_noisy:
         noisy = np.empty((plan.n_blocks, groups, 2**size, n_packs, 2 * WIDE), np.float32)
@@ -92,14 +97,20 @@ def tabulate(request: Request, *, n_vectors: int) -> Sums:
     else:
         exact = _all_sums(grouped)
         exact[:, 0] += bases[:, np.newaxis] + TIE
+    if groups == 1 and not request.is_noisy:
+        reached = np.floor(exact[:, 0, :, : plan.n_lines])
+        above = (reached > top).sum(axis=2)
+        codes, exact = np.clip(reached, 0.0, top).astype(np.float32), exact[:, :, :0]
     return Sums(
         exact=exact,
+        codes=codes,
+        above=above.astype(np.int64),
         noisy=noisy,
         packs=noisy.view(PACK)[..., 0],
         outputs=layout.outputs,
         signs=layout.signs,
         run_ends=layout.run_ends,
-        top=2**plan.adc_bits - 1,
+        top=top,
         bits=plan.input_bits,
         width=plan.width,
         size=size,
