@@ -12,6 +12,7 @@ from labctl_procedures.network.graph import Network, accuracy_software
 from labctl_procedures.network.images import ImageSet, load_images
 from labctl_procedures.network.inference import InferenceResult, infer
 from labctl_procedures.network.mapping import MappingSettings, accuracy_quantized, map_network
+from labctl_procedures.network.matching import matched
 from labctl_procedures.network.models import load_network
 from labctl_procedures.network.plan import NetworkPlan
 from labctl_procedures.network.programming import (
@@ -43,6 +44,7 @@ __all__ = [
     "load_images",
     "load_network",
     "map_network",
+    "matched",
     "program",
     "train_in_situ",
 ]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import IMAGE
+from labctl_procedures.network.operators import FACTOR_BITS
 from labctl_procedures.network.plan import Coding, HostPlan, LayerPlan, NetworkPlan, Ratio
 from labctl_procedures.network.reference import ExactLayer
 from labctl_procedures.network.signal_chain import (
@@ -109,7 +110,8 @@ class _Walk:
         weight_scale = draft.output_scale
         output_scale = weight_scale * draft.input_scale * step / levels.pitch
         zero = draft.coding.zero if draft.coding else 0
-        kernels = draft.levels.reshape(draft.layer.outputs, -1).sum(axis=1) * weight_scale
+        scales = weight_scale * draft.factor / 2**FACTOR_BITS
+        kernels = draft.levels.reshape(draft.layer.outputs, -1).sum(axis=1) * scales
         bias = draft.layer.bias - kernels * (zero * draft.input_scale)
         full_scale = step * steps * levels.unit * draft.mac.read_voltage
         return replace(

@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_procedures.network.errors import NetworkError
-from labctl_procedures.network.layers import Bytes, Labels, Layer, Maps, MapShape, layer_maps
+from labctl_procedures.network.layers import (
+    Bytes,
+    FloatArray,
+    Labels,
+    Layer,
+    Maps,
+    MapShape,
+    layer_maps,
+    layer_sums,
+)
 from labctl_procedures.network.operators import Operator, as_vectors
 
 IMAGE = 0
@@ -140,11 +149,13 @@ def accuracy_software(network: Network, images: Bytes, labels: Labels) -> float:
     return float(np.mean(scores(network, images).argmax(axis=1) == labels))
 
 
-def _run(network: Network, maps: Bytes) -> Maps:
+def _run(network: Network, maps: Bytes, see: Callable[[Layer, Maps], None] | None = None) -> Maps:
     values = {IMAGE: maps.astype(np.float32) * np.float32(network.input_scale)}
     for i, node in enumerate(network.nodes):
         given = [values[number] for number in node.inputs]
         if isinstance(node.work, Layer):
+            if see is not None:
+                see(node.work, given[0])
             made = layer_maps(node.work, given[0])
         else:
             made = node.work.apply(given) * np.float32(node.work.gain)
@@ -152,3 +163,28 @@ def _run(network: Network, maps: Bytes) -> Maps:
         for number in network.expiring[i]:
             del values[number]
     return as_vectors(values[len(network.nodes)])
+
+
+def moments(network: Network, images: Bytes) -> list[tuple[FloatArray, FloatArray]]:
+    """Return mean and standard deviation of each layer's sums over images, by output.
+
+    Parameters
+    ----------
+    network : Network
+        The network, in floating point.
+    images : ndarray of shape (n, height, width) or (n, height, width, channels), uint8
+        A few hundred images: they are run together.
+
+    Returns
+    -------
+    list of (ndarray of shape (outputs,), ndarray of shape (outputs,))
+        One a layer, in order.
+    """
+    found = []
+
+    def see(layer: Layer, maps: Maps) -> None:
+        sums = layer_sums(layer, maps).reshape(-1, layer.outputs).astype(np.float64)
+        found.append((sums.mean(axis=0), sums.std(axis=0)))
+
+    _run(network, network.check_images(images), see)
+    return found

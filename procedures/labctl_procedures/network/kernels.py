@@ -42,16 +42,18 @@ def gather(maps: Bytes, starts: IntArray, taps: IntArray, vectors: Bytes) -> Non
 
 @njit(cache=True, nogil=True)
 def settle(
-    sums: Int32Array, bias: IntArray, window: IntArray, lowest: int, counts: Int32Array
+    sums: Int32Array, affine: IntArray, window: IntArray, lowest: int, counts: Int32Array
 ) -> None:
-    """Turn sums of the array into counts: bias, maximum pooling, ReLU.
+    """Turn sums of the array into counts: maximum pooling, factor and bias, ReLU.
+
+    A count is ``floor(sum * factor / 2**16 + 1/2) + bias``, or the lowest.
 
     Parameters
     ----------
     sums : ndarray of shape (n, height, width, channels), int32
         Sums of the array.
-    bias : ndarray of shape (channels,), int64
-        Added to the sums.
+    affine : ndarray of shape (2, channels), int64
+        Factor, above 0, and bias of each output.
     window : ndarray of shape (8,), int64
         Pooling: size, stride, padding (top, left), pooled size, each down and to the right.
     lowest : int
@@ -65,7 +67,8 @@ def settle(
             for column in range(window[7]):
                 _peaks(sums[image], row, column, window, peak)
                 for channel in range(sums.shape[3]):
-                    value = max(peak[channel] + bias[channel], lowest)
+                    count = (peak[channel] * affine[0, channel] + 32768) >> 16
+                    value = max(count + affine[1, channel], lowest)
                     counts[image, row, column, channel] = value
 
 

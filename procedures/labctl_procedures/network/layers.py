@@ -127,12 +127,13 @@ def layer_maps(layer: Layer, maps: Maps) -> Maps:
     ndarray of shape (n, *layer.out_shape), float32
         After its rectifier and its pooling.
     """
-    sums = _sums(layer, maps)
+    sums = layer_sums(layer, maps)
     sums = np.maximum(sums, 0) if layer.relu else sums
     return largest_in_windows(layer.pool, sums, -np.inf) if layer.pool else sums
 
 
-def _sums(layer: Layer, maps: Maps) -> Maps:
+def layer_sums(layer: Layer, maps: Maps) -> Maps:
+    """Return the sums of a layer with bias, before its rectifier, (n, *layer.sum_shape)."""
     top, left, _, _ = layer.padding
     height, width, _ = layer.in_shape
     border = 0.0 if layer.border is None else layer.border.astype(np.float32)

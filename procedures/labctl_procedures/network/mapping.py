@@ -15,7 +15,8 @@ from labctl_procedures.network.cell_levels import CellLevels
 from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.calibration import calibrated
 from labctl_procedures.network.graph import Network
-from labctl_procedures.network.layers import Labels, Layer
+from labctl_procedures.network.layers import FloatArray, Labels, Layer
+from labctl_procedures.network.operators import FACTOR_BITS
 from labctl_procedures.network.plan import HostPlan, LayerPlan, NetworkPlan
 from labctl_procedures.network.quantize import quantize
 from labctl_procedures.network.reference import ExactLayer
@@ -40,6 +41,9 @@ class MappingSettings:
     """Most copies of the convolutions, as far as they fit (Yao et al.: three groups)."""
     copied: Literal["convolutions", "first"] = "convolutions"
     """What is copied: all convolutions, or the first layer alone (the ResNet of Yao et al.)."""
+    levels_by: Literal["layer", "output"] = "layer"
+    """What shares the size of a level: a layer, or each output of a convolution for itself, with a
+    digital factor. A fully connected layer, which may learn in place, has one size always."""
     spare_rows: int = 0
     """Source lines of each array that are left free, for lines with stuck cells to move to."""
     adc_bits: int = 8
@@ -151,7 +155,8 @@ def _draft(
     settings: MappingSettings,
 ) -> LayerPlan:
     """Plan all of a layer but its scales, which calibration sets."""
-    quantized = quantize(layer.weights, highest=cell_levels.highest, scale=layer.weight_scale)
+    levels, scales = _quantized(layer, cell_levels.highest, settings)
+    largest = float(scales.max())
     columns = np.where(tiling.weights < 0, -1, np.arange(tiling.weights.shape[1]))
     mac = MacPlan(
         columns,
@@ -164,16 +169,28 @@ def _draft(
     return LayerPlan(
         layer,
         tiling,
-        quantized.levels,
+        levels,
         mac,
         lsb=(1, 1),
         lines=lines,
         coding=None,
         border=np.zeros(layer.in_shape[2], np.uint8),
         input_scale=1.0,
-        output_scale=quantized.scale,  # of one level and code; the ADC step comes in later
+        output_scale=largest,  # of one level and code; the ADC step comes in later
+        factor=np.rint(scales / largest * 2**FACTOR_BITS).astype(np.int64),
         bias=np.zeros(layer.outputs, np.int64),
     )
+
+
+def _quantized(
+    layer: Layer, highest: int, settings: MappingSettings
+) -> tuple[IntArray, FloatArray]:
+    """Return the levels of a layer's weights, and the weight of one level of each output."""
+    if settings.levels_by == "layer" or layer.positions == 1:
+        found = quantize(layer.weights, highest=highest, scale=layer.weight_scale)
+        return found.levels, np.full(layer.outputs, found.scale)
+    each = [quantize(kernel, highest=highest) for kernel in layer.weights]
+    return np.stack([one.levels for one in each]), np.array([one.scale for one in each])
 
 
 def exact_mac(plan: NetworkPlan) -> Mac:

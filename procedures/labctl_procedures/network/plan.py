@@ -110,9 +110,12 @@ class LayerPlan:
     input_scale: float
     """Float activation of one step of an input code."""
     output_scale: float
-    """Float sum of one count of the array's answer."""
+    """Float sum of one count of the array's answer, times its output's `factor`."""
+    factor: IntArray
+    """What answers are multiplied by, over 2**16, shape (outputs,); all 2**16 where outputs share
+    the size of a level."""
     bias: IntArray
-    """Added to the answers, in counts, shape (outputs,): the float layer's bias, and what inputs
+    """Added to the answers after that, in counts, shape (outputs,): the float layer's bias, and what inputs
     coded around `Coding.zero` would otherwise add."""
 
     @cached_property

@@ -73,7 +73,8 @@ def layer_counts(plan: LayerPlan, sums: Int32Array) -> Int32Array:
     n = len(sums) // plan.layer.positions
     counts = np.empty((n, *plan.layer.out_shape), np.int32)
     lowest = 0 if plan.layer.relu else OUTSIDE
-    settle(sums.reshape(n, *shape), plan.bias, _window(plan, shape), lowest, counts)
+    affine = np.stack([plan.factor, plan.bias])
+    settle(sums.reshape(n, *shape), affine, _window(plan, shape), lowest, counts)
     return counts
 
 
@@ -143,7 +144,7 @@ def maps_into(plan: NetworkPlan, number: int, images: Bytes, mac: Mac) -> Bytes:
     """
     inputs = np.empty((len(images), *plan.layers[number].layer.padded_shape), np.uint8)
     if number == 0:
-        for batch in _batches(plan, images):
+        for batch in batches_of(plan, images):
             inputs[batch.chosen] = batch.codes()
     for batch, done, vectors in _steps(plan, images, until=number):
         batch.sums = mac(done, plan.copy_of(done, batch.copy), vectors)
@@ -164,7 +165,7 @@ def inputs_of_last(plan: NetworkPlan, images: Bytes, mac: Mac) -> Bytes:
     return layer_inputs(plan.layers[-1], maps).reshape(len(images), -1)
 
 
-class _Batch:
+class Batch:
     """Some images of one copy, on their way through the nodes."""
 
     def __init__(self, plan: NetworkPlan, maps: Bytes, chosen: IntArray, copy: int) -> None:
@@ -240,21 +241,22 @@ def _shares(plan: NetworkPlan, n: int) -> Iterator[tuple[IntArray, int]]:
                 yield chosen, copy
 
 
-def _batches(plan: NetworkPlan, images: Bytes) -> list[_Batch]:
+def batches_of(plan: NetworkPlan, images: Bytes) -> list[Batch]:
+    """Return the images in batches, each of one copy, at the first node."""
     maps = plan.network.check_images(images)
-    return [_Batch(plan, maps, *share) for share in _shares(plan, len(maps))]
+    return [Batch(plan, maps, *share) for share in _shares(plan, len(maps))]
 
 
 def _steps(
     plan: NetworkPlan, images: Bytes, *, until: int | None = None
-) -> Iterator[tuple[_Batch, int, Bytes]]:
+) -> Iterator[tuple[Batch, int, Bytes]]:
     """Yield each batch and layer number with its input vectors, two batches side by side.
 
     Layers before `until`; all by default. Whoever asks for the next step has put the sums of this
     one into its batch. While he has a MAC answered, the vectors of the other batch are laid out:
     they need the answer before that one.
     """
-    batches = _batches(plan, images)
+    batches = batches_of(plan, images)
     steps = [
         (batch, number)
         for first in range(0, len(batches), 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_import import read_onnx
+from labctl_procedures.network.resnet56 import load_resnet56
 
 SHIPPED = ("mcnn", "mcnn-plain")
 """Names of shipped networks; `load_network` says for which image set one has no weights."""
@@ -19,9 +20,11 @@ def load_network(model: str | Path, images_name: str) -> Network:
     Parameters
     ----------
     model : str or Path
-        `mcnn`, the five-layer network of Yao et al. (2020), or the path of an .onnx file.
+        `mcnn`, the five-layer network of Yao et al. (2020), `resnet56`, or the path of an .onnx
+        file.
     images_name : str
-        Image set the shipped weights were trained on: `digits` or `mnist`.
+        Image set the shipped weights were trained on: `digits` or `mnist`, `cifar10` for
+        `resnet56`.
 
     Returns
     -------
@@ -34,6 +37,8 @@ def load_network(model: str | Path, images_name: str) -> Network:
     """
     if str(model) not in SHIPPED:
         return _from_path(Path(model))
+    if str(model) == "resnet56":
+        return load_resnet56()
     resource = files(__name__) / f"{model}-{images_name}.onnx"
     if not resource.is_file():
         raise NetworkError(f"network '{model}': no weights for images '{images_name}'")
