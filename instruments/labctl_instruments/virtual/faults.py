@@ -159,6 +159,10 @@ class FaultyDoor:
         if not self._is_unanswered:
             self._inner.query_error(number)
 
+    def unread(self, waiting: bytes, message: bytes) -> bytes:
+        """Return what stays of an answer as the next message comes."""
+        return b"" if self._is_unanswered else self._inner.unread(waiting, message)
+
     def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Confine the instrument, if it executes programs."""
         if isinstance(self._inner, Confinable):

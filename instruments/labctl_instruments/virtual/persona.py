@@ -50,6 +50,10 @@ class Persona(Protocol):
         """Note that the client broke the order of query and answer."""
         ...
 
+    def unread(self, waiting: bytes, message: bytes) -> bytes:
+        """Return what stays of an answer that waits to be read as the next message comes."""
+        ...
+
 
 @runtime_checkable
 class Confinable(Protocol):
@@ -90,3 +94,8 @@ class ScpiPersona:
     def query_error(self, number: int) -> None:
         """Queue the error."""
         self.engine.status.raise_error(ScpiError(number))
+
+    def unread(self, waiting: bytes, message: bytes) -> bytes:
+        """Return nothing: the answer is lost, and that is an error."""
+        self.query_error(QUERY_INTERRUPTED)
+        return b""

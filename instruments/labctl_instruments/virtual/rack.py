@@ -142,6 +142,11 @@ class Rack:
             self.log.event(self.clock.now(), address, "group execute trigger")
             self.persona(address).trigger()
 
+    def unread(self, address: str, waiting: bytes, message: bytes) -> bytes:
+        """Return what stays of an instrument's answer, not read yet, as `message` comes."""
+        with self._lock:
+            return self.persona(address).unread(waiting, message)
+
     def query_error(self, address: str, number: int) -> None:
         """Tell an instrument that its client read too early, or wrote instead of reading."""
         with self._lock:

@@ -15,6 +15,7 @@ from typing import Any
 
 from labctl_instruments.virtual.lua.confined import ConfinedLua, Meanwhile
 from labctl_instruments.virtual.lua.host import Lua, LuaHost, Value, Vocabulary
+from labctl_instruments.virtual.persona import QUERY_INTERRUPTED
 from labctl_instruments.virtual.scpi.status import ERROR_TEXTS, ScpiError, Status
 
 Function = Callable[..., Any]
@@ -124,9 +125,7 @@ class TspEngine:
     def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Run messages in a child process from now on; what they had defined is lost."""
         self._lua.close()
-        self._lua = ConfinedLua(
-            self._vocabulary(), self._call, self._firmware, meanwhile=meanwhile
-        )
+        self._lua = ConfinedLua(self._vocabulary(), self._call, self._firmware, meanwhile=meanwhile)
 
     def release(self) -> None:
         """End the child process."""
@@ -258,6 +257,11 @@ class TspPersona:
     def query_error(self, number: int) -> None:
         """Queue the error."""
         self._engine.status.raise_error(ScpiError(number))
+
+    def unread(self, waiting: bytes, message: bytes) -> bytes:
+        """Return nothing: the answer is lost, and that is an error."""
+        self.query_error(QUERY_INTERRUPTED)
+        return b""
 
 
 def _told(number: int, problem: str) -> ScpiError:

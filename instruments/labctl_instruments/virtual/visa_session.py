@@ -9,7 +9,7 @@ from pyvisa import constants, rname
 from pyvisa.constants import EventMechanism, ResourceAttribute, StatusCode
 
 from labctl_instruments.errors import ConnectionLostError
-from labctl_instruments.virtual.persona import QUERY_INTERRUPTED, QUERY_UNTERMINATED
+from labctl_instruments.virtual.persona import QUERY_UNTERMINATED
 from labctl_instruments.virtual.rack import Rack
 from labctl_instruments.virtual.scpi.status import MESSAGE_AVAILABLE
 from labctl_instruments.virtual.visa_events import ServiceRequests, Watcher
@@ -88,11 +88,12 @@ class VisaSession:
         message = data
         if self.input:
             message, self.input = self.input + data, b""
+        kept = b""
         if self.output:
+            kept = self.rack.unread(self.address, self.output[self.position :], message)
             self.discard()
-            self.rack.query_error(self.address, QUERY_INTERRUPTED)
         try:
-            self.output = self.rack.exchange(self.address, message)
+            self.output = self.rack.exchange(self.address, message) + kept
         except ConnectionLostError:
             self.is_lost = True
         if self.address in self.followed:

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from pyvisa.errors import VisaIOError
 
 from labctl_data.model.vectors import current
 from labctl_instruments.bench.loading import parse_bench
@@ -450,3 +451,28 @@ def test_no_damaged_message_breaks_the_instrument(tmp_path) -> None:
         rack.exchange(FRAME, damaged(rng.choice(MESSAGES), rng))
 
     assert say(rack, "*RST;*IDN?").count(",") == 3
+
+
+def test_in_process_data_wait_in_their_buffer_while_questions_are_answered(rack, visa) -> None:
+    b1500 = visa(rack).open_resource(FRAME, read_termination="\r\n", write_termination="\r\n")
+    say(rack, "DV 1,0,0.2,1E-3;MM 1,1")
+
+    b1500.write("XE")
+    answer = b1500.query("*OPC?")
+    (datum,) = data(b1500.read())
+
+    assert answer == "1"
+    assert datum[3] == pytest.approx(expected(rack, 0.2), rel=1e-3)
+
+
+@pytest.mark.parametrize("clears", ["BC", "FMT 1", "*RST"])
+def test_in_process_a_cleared_buffer_holds_no_data(rack, visa, clears) -> None:
+    b1500 = visa(rack).open_resource(FRAME, read_termination="\r\n", write_termination="\r\n")
+    say(rack, "MM 1,1")
+
+    b1500.write("XE")
+    b1500.write(clears)
+
+    assert b1500.query("*OPC?") == "1"
+    with pytest.raises(VisaIOError, match="VI_ERROR_TMO"):
+        b1500.read()

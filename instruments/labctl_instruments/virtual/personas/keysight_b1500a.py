@@ -6,6 +6,7 @@ buffer, as the instrument's do, and what is asked in between is answered first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -37,6 +38,8 @@ SLOTS = range(1, 11)
 IDENTITY = "Agilent Technologies,B1500A,0,A.06.02.2023.0401"
 SET_READY, ERROR = 16, 32
 """Bits of its status byte; bit 0 tells that data wait."""
+_CLEARS = re.compile(rb"(?i)(?:^|;)\s*(?:BC|FMT|\*RST)\b")
+"""Commands that clear the output buffer."""
 _KEPT: Mapping[str, tuple[int, int]] = {
     "TM": (1, 4),
     "CM": (0, 1),
@@ -61,7 +64,6 @@ class KeysightB1500APersona:
 
     message_time = GPIB_MESSAGE_TIME
     has_blocks = False
-    keeps_output = True
 
     def __init__(
         self, smus: Mapping[int, SmuModule], spgus: Mapping[int, SpguModule], clock: Clock
@@ -97,6 +99,10 @@ class KeysightB1500APersona:
 
     def query_error(self, number: int) -> None:
         """Do nothing: FLEX has no error of order."""
+
+    def unread(self, waiting: bytes, message: bytes) -> bytes:
+        """Return the data that wait in the output buffer: all, unless the message clears it."""
+        return b"" if _CLEARS.search(message) else waiting
 
     def smu(self, channel: float) -> SmuModule:
         """Return the SMU of a channel; FlexError where there is none. 201 is 2."""

@@ -20,7 +20,7 @@ from labctl_instruments.virtual.personas.keysight_b1500a_flex import (
     whole,
     within,
 )
-from labctl_instruments.virtual.probed_chip import ProbedChip
+from labctl_instruments.virtual.probed_chip import ProbedChip, Train
 from labctl_instruments.virtual.routing import Drive
 
 MODEL = "B1525A"
@@ -103,6 +103,35 @@ class SpguChannel:
         """As told."""
         self.active = Setup()
         """As `SPUPD` found it."""
+        self._began: float | None = None
+        self._period = 0.0
+        self._given = 0
+
+    def run_from(self, time: float | None, period: float) -> None:
+        """Pulse by itself from bench time `time` on, every `period` s; None: no more."""
+        self._began, self._period, self._given = time, period, 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it pulses by itself."""
+        return self._began is not None
+
+    @property
+    def has_pulses(self) -> bool:
+        """Whether what it makes now are pulses."""
+        pulse = self.active.pulse()
+        return self.is_on and self.active.mode != DC and pulse.peak != pulse.base
+
+    def due(self, time: float) -> Train | None:
+        """Return the pulses it has given by itself up to `time`, since last asked."""
+        if self._began is None:
+            return None
+        total = int((time - self._began) / self._period)
+        count, self._given = total - self._given, total
+        pulse = self.active.pulse()
+        if not count or not self.has_pulses:
+            return None
+        return Train(pulse.peak * self.active.scale, pulse.width, count)
 
     def drive(self) -> Drive | None:
         """Return what the output does between pulses."""
@@ -135,15 +164,17 @@ class SpguModule:
             for place in (1, 2)
         }
         """By their FLEX numbers."""
+        for channel in self.channels.values():
+            chip.run_free(channel)
         self._set_back()
 
     def _set_back(self) -> None:
         self.end_mode, self.condition = COUNT, 1.0
         self.period = 1e-6
-        self._began: float | None = None
 
     def reset(self) -> None:
         """Put all settings back; the switches open."""
+        self.stop()
         self._chip.before_change()
         for channel in self.channels.values():
             channel.is_on = channel.has_pulse_switch = False
@@ -156,9 +187,8 @@ class SpguModule:
         channel = self.channels[number]
         if on == channel.is_on:
             return
-        if not on:
-            self.stop()
         self._chip.before_change()
+        channel.run_from(None, self.period)
         channel.is_on = on
         channel.active = Setup()
         self._chip.after_change()
@@ -234,37 +264,28 @@ class SpguModule:
 
     def start(self) -> None:
         """Start the train of all outputs that are on (`SRP`); one that ends is over at once."""
-        self._began = self._clock.now()
-        if self.end_mode == COUNT:
-            self._make(int(self.condition))
-            self._began = None
-        elif self.end_mode == DURATION:
-            self._make(int(self.condition / self.period))
-            self._began = None
-
-    def stop(self) -> None:
-        """End a train that runs freely; its pulses are those of the time since it began (`SPP`)."""
-        if self._began is None:
+        if self.end_mode == FREE_RUN:
+            for channel in self.channels.values():
+                channel.run_from(self._clock.now(), self.period)
             return
-        count = int((self._clock.now() - self._began) / self.period)
-        self._began = None
-        self._pulse(count)
-
-    def is_running(self) -> bool:
-        """Return whether a train runs."""
-        return self._began is not None
-
-    def _make(self, count: int) -> None:
-        self._pulse(count)
-        self._clock.charge(count * self.period)
-
-    def _pulse(self, count: int) -> None:
-        """Bring the outputs to their peaks, `count` times."""
+        is_counted = self.end_mode == COUNT
+        count = int(self.condition if is_counted else self.condition / self.period)
         for channel in self.channels.values():
             pulse = channel.active.pulse()
-            if count and channel.is_on and channel.active.mode != DC and pulse.peak != pulse.base:
+            if channel.has_pulses:
                 peak = pulse.peak * channel.active.scale
                 self._chip.pulse(channel, peak, width=pulse.width, count=count)
+        self._clock.charge(count * self.period)
+
+    def stop(self) -> None:
+        """End a train that runs by itself (`SPP`)."""
+        self._chip.before_change()
+        for channel in self.channels.values():
+            channel.run_from(None, self.period)
+
+    def is_running(self) -> bool:
+        """Return whether a train runs by itself."""
+        return any(channel.is_running for channel in self.channels.values())
 
     def levels(self, number: int, source: float) -> str:
         """Return base and peak of a pulse source, or the level of the mode DC."""
