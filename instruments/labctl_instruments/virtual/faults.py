@@ -189,16 +189,18 @@ class FaultyDoor:
             self._hardware.jam(table.instrument, table.channel, closed=table.stuck_closed)
 
     def _pass_back(self, message: bytes, reply: bytes) -> bytes:
-        """Return an answer as it arrives."""
+        """Return an answer as it arrives: spoilt by the first fault that strikes it, if any."""
+        struck: Fault | None = None
         for fault in self._faults:
-            if not (fault.is_of_answers and fault.incidence.next()):
-                continue
-            if fault.table.kind == "over-range" and not _READING.search(message):
-                continue
-            self._note(f"fault: the answer is {_TOLD[fault.table.kind]}")
-            self._is_unanswered |= fault.table.kind in ("timeout", "late")
-            reply = _SPOILT[fault.table.kind](reply, fault.incidence)
-        return reply
+            if fault.is_of_answers and fault.incidence.next():
+                is_spared = fault.table.kind == "over-range" and not _READING.search(message)
+                struck = struck if struck or is_spared else fault
+        if struck is None:
+            return reply
+        kind = struck.table.kind
+        self._note(f"fault: the answer is {_TOLD[kind]}")
+        self._is_unanswered = kind in ("timeout", "late")
+        return _SPOILT[kind](reply, struck.incidence)
 
 
 _TOLD: Mapping[str, str] = {

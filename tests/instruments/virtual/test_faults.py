@@ -34,6 +34,14 @@ def test_the_planned_answer_is_spoilt_and_the_next_is_what_follows(make_rack, ki
     assert events(rack)[0].startswith("fault: the answer is ")
 
 
+def test_one_fault_strikes_an_answer_though_several_are_planned_for_it(make_rack):
+    kinds = ("timeout", "garbage", "truncated", "late")
+    rack = make_rack("smu", faults=[{"instrument": "bit", "kind": k, "nth": 1} for k in kinds])
+
+    assert [rack.exchange(BIT, ASK) for _ in range(2)] == [b"", b"0.000000E+00\n"]
+    assert events(rack) == ["fault: the answer is lost"]
+
+
 def test_garbage_is_as_long_as_the_answer_and_no_text(make_rack):
     rack = make_rack("smu", faults=[{"instrument": "bit", "kind": "garbage", "nth": 1}])
 
