@@ -10,8 +10,8 @@ from labctl.campaign.carrying_out import run_facts
 from labctl.campaign.home import CampaignHome
 from labctl.campaign.journal import Entry
 from labctl.campaign.steps import Step
+from labctl.facts import readable
 from labctl.queue import Job, JobState
-from labctl_procedures.quantities import format_quantity
 
 _TOLD = ("converged", "drift_std", "current_max", "loops", "error_std")
 """Facts of a summary that stand in a list of jobs, the first that is there."""
@@ -45,11 +45,9 @@ class StepState:
     """What it came to."""
 
     @property
-    def took(self) -> str:
-        """Time from its beginning to its end, for people."""
-        if self.began is None or self.ended is None:
-            return ""
-        return format_quantity(self.ended - self.began, "s", digits=3)
+    def took(self) -> float | None:
+        """Campaign time from its beginning to its end, in s; None while it has not ended."""
+        return None if self.began is None or self.ended is None else self.ended - self.began
 
     @property
     def told(self) -> str:
@@ -57,7 +55,9 @@ class StepState:
         if self.error:
             return self.error
         found = [(name, self.facts[name]) for name in _TOLD if self.facts.get(name) is not None]
-        return f"{found[0][0]} {found[0][1]:.4g}" if found else ""
+        if not found:
+            return ""
+        return " ".join((found[0][0].replace("_", " "), readable(found[0][1], found[0][0])))
 
 
 def states(home: CampaignHome) -> list[StepState]:

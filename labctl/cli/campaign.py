@@ -153,11 +153,13 @@ def _report(home: CampaignHome, output: Path | None) -> Path:
 
 def _show(home: CampaignHome, as_json: bool, *, report: Path | None = None) -> None:
     from labctl.campaign.progress import states
+    from labctl.facts import readable
 
     found = states(home)
     listing = table("", "job", "state", "took", "result or reason")
     for each in found:
-        listing.add_row(str(each.number), each.label, each.state, each.took, each.told)
+        took = "" if each.took is None else readable(each.took, "seconds")
+        listing.add_row(str(each.number), each.label, each.state, took, each.told)
     facts: dict[str, object] = {
         "campaign": home.plan().name,
         "folder": home.folder,

@@ -101,7 +101,7 @@ def compose(runs: Sequence[Run], *, title: str, chip: Path | None = None) -> Pag
             *([fit_section(chip)] if chip else []),
             provenance_section(ordered),
         ],
-        program=f"labctl {_version()}",
+        program=f"labctl {labctl_version()}",
     )
 
 
@@ -146,7 +146,8 @@ def _day(stamp: str) -> str:
     return f"{day.day}\u00a0{day:%B}\u00a0{day.year}"
 
 
-def _version() -> str:
+def labctl_version() -> str:
+    """Return the version of labctl, or that this is a source tree."""
     try:
         return metadata.version("labctl")
     except metadata.PackageNotFoundError:
