@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,24 @@ def test_a_mac_is_the_integer_definition(quiet):
     assert sums.dtype == np.int32
     assert sums.tolist() == [reference(plan, rows, vector.tolist(), g) for vector in vectors]
     assert quiet.saturated == 0
+
+
+def test_digits_of_several_bits_are_summed_where_there_is_a_dac_a_line_and_refused_elsewhere(
+    quiet, kind
+):
+    plan, rows = small_plan(quiet)
+    plan = replace(plan, dac_bits=2)
+    vectors = np.full((1, 8), 3, np.uint8)
+
+    if kind != "board":
+        with pytest.raises(StationError, match="digits of 2 bits need a DAC a bit line"):
+            quiet.mac(vectors, rows, plan)
+        return
+    sums = quiet.mac(vectors, rows, plan)
+
+    g = truth(quiet, whole(quiet)).reshape(16, 8)
+    bits = replace(plan, dac_bits=1, input_bits=1)
+    assert sums.tolist() == [reference(bits, rows, [1] * 8, g)]
 
 
 def test_conversions_beyond_the_range_are_counted_and_held_at_the_top(quiet):

@@ -217,6 +217,26 @@ class FaultTable(Table):
     """`stuck-relay`: whether the contact stays closed; else it stays open."""
 
 
+Spread = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ConvertersTable(Table):
+    """How far a virtual board's converters are from ideal: standard deviations among them."""
+
+    offset: Spread = 0.0
+    """Current that a converter adds, in A."""
+    gain: Spread = 0.0
+    """Relative error of its scale."""
+    bow: Spread = 0.0
+    """Integral nonlinearity: largest distance from a straight line, as a part of the range."""
+    step: Spread = 0.0
+    """Differential nonlinearity: error of a code's width, in ADC steps."""
+    noise: Spread = 0.0
+    """Noise of each conversion, in A."""
+    lines_each: int = Field(default=1, ge=1)
+    """Neighbouring source lines that one converter serves, one after another."""
+
+
 class VirtualTable(Table):
     """The simulated chip of a virtual bench."""
 
@@ -237,6 +257,8 @@ class VirtualTable(Table):
     wire_resistance: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     """Resistance of one segment of a bit or source line, from cell to cell, in ohm: MACs suffer
     its voltage drops. 0: ideal lines."""
+    converters: ConvertersTable = ConvertersTable()
+    """The converters of MACs, a table [virtual.converters]; ideal by default."""
     clock: Literal["jump", "real"] = "jump"
     """`jump`: bench time passes at once; `real`: it passes with the wall's."""
     faults: list[FaultTable] = []
@@ -391,8 +413,11 @@ def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:
             "expected either 'preset' or 'file', found "
             + ("neither" if virtual.preset is None else "both"),
         )
-    if virtual.wire_resistance and bench.kind != "board":
-        yield "virtual", "wire_resistance is met by a board's MACs; this bench is of kind 'smu'"
+    if bench.kind != "board":
+        if virtual.wire_resistance:
+            yield "virtual", "wire_resistance is met by a board's MACs; this bench is of kind 'smu'"
+        if virtual.converters != ConvertersTable():
+            yield "virtual.converters", "a bench of kind 'smu' has no converters at its lines"
     if not bench.with_role("clock"):
         yield "instruments", "a bench with [virtual] needs an instrument with role 'clock'"
 

@@ -15,6 +15,7 @@ from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
 from labctl_instruments.drivers.keithley_switch import KeithleySwitch
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES
+from labctl_instruments.errors import StationError
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bias import Address, Biases, Terminals, each
@@ -188,9 +189,15 @@ class SmuStation(BoundStation):
     def mac(self, vectors: npt.ArrayLike, rows: npt.ArrayLike, plan: MacPlan) -> Int32Array:
         """Measure each line of each block for each bit, and sum; see `Station.mac`.
 
-        The currents are digitised here, by the ADC's rule: this bench has no ADC a source line.
+        The currents are digitised here, by the ADC's rule: this bench has no ADC a source line. It
+        has one source for all bit lines, so digits have one bit.
         """
         codes, lines = check_mac(vectors, rows, plan)
+        if plan.dac_bits > 1:
+            raise StationError(
+                f"MAC: digits of {plan.dac_bits} bits need a DAC a bit line; this bench has one "
+                "source for all of them"
+            )
         check_lines(lines, plan, self.geometry)
         self._admission.check_read(plan.read_voltage, 1)
         self._energise()

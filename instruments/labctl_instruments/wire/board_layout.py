@@ -30,7 +30,9 @@ PULSE = np.dtype(
 SWEEP_POINT = np.dtype([("current", "<f8"), ("in_compliance", "<u4"), ("reserved", "<u4")])
 """One point of a sweep: A, and 1 where the compliance held."""
 
-PLAN_VERSION = 1
+BIT_SERIAL, DIGIT_SERIAL = 1, 2
+"""Versions of a sum plan: digits of one bit, or of as many as `PLAN_DIGITS` after the header say."""
+PLAN_DIGITS = np.dtype([("dac_bits", "<u4"), ("reserved", "<u4")])
 PLAN_HEADER = np.dtype(
     [
         ("version", "<u4"),
@@ -45,6 +47,7 @@ PLAN_HEADER = np.dtype(
     ]
 )
 """The first 48 bytes of a sum plan."""
+_DIGITS_END = PLAN_HEADER.itemsize + PLAN_DIGITS.itemsize
 
 
 def pack_pulses(
@@ -92,7 +95,7 @@ def pack_plan(plan: MacPlan, rows: npt.ArrayLike) -> bytes:
     Returns
     -------
     bytes
-        Header and four int32 tables, little-endian.
+        Header and four int32 tables, little-endian; of version 1 where that can say it.
 
     Raises
     ------
@@ -105,14 +108,16 @@ def pack_plan(plan: MacPlan, rows: npt.ArrayLike) -> bytes:
             f"MAC plan of {plan.outputs.shape} lines: source lines of shape {lines.shape}"
         )
     header = np.zeros((), PLAN_HEADER)
-    header["version"] = PLAN_VERSION
+    header["version"] = BIT_SERIAL if plan.dac_bits == 1 else DIGIT_SERIAL
     header["blocks"], header["width"] = plan.columns.shape
     header["lines"] = plan.n_lines
     header["adc_bits"], header["input_bits"] = plan.adc_bits, plan.input_bits
     header["adc_full_scale"] = plan.adc_full_scale
     header["read_voltage"], header["read_width"] = plan.read_voltage, plan.read_width
     tables = (plan.columns, lines, plan.outputs, plan.signs)
-    return header.tobytes() + b"".join(np.ascontiguousarray(t, "<i4").tobytes() for t in tables)
+    digits = np.array([(plan.dac_bits, 0)], PLAN_DIGITS) if plan.dac_bits > 1 else np.empty(0)
+    body = b"".join(np.ascontiguousarray(table, "<i4").tobytes() for table in tables)
+    return header.tobytes() + digits.tobytes() + body
 
 
 def unpack_plan(payload: Buffer) -> tuple[MacPlan, IntArray]:
@@ -131,14 +136,15 @@ def unpack_plan(payload: Buffer) -> tuple[MacPlan, IntArray]:
     header = np.frombuffer(payload, PLAN_HEADER, count=1)[0]
     blocks, width, lines = (int(header[name]) for name in ("blocks", "width", "lines"))
     _check_header(header)
+    dac_bits, start = _digits(payload, int(header["version"]))
     sizes = (blocks * width, blocks * lines, blocks * lines, blocks * lines)
-    expected = PLAN_HEADER.itemsize + 4 * sum(sizes)
+    expected = start + 4 * sum(sizes)
     if len(payload) != expected:
         raise BoardMessageError(
             f"MAC plan of {blocks} blocks, {width} inputs, {lines} lines: "
             f"expected {expected} bytes, found {len(payload)}"
         )
-    table = np.frombuffer(payload, "<i4", offset=PLAN_HEADER.itemsize).astype(np.int64)
+    table = np.frombuffer(payload, "<i4", offset=start).astype(np.int64)
     columns, rows, outputs, signs = np.split(table, np.cumsum(sizes)[:-1])
     shape = (blocks, lines)
     plan = MacPlan(
@@ -150,6 +156,7 @@ def unpack_plan(payload: Buffer) -> tuple[MacPlan, IntArray]:
         input_bits=int(header["input_bits"]),
         read_voltage=float(header["read_voltage"]),
         read_width=float(header["read_width"]),
+        dac_bits=dac_bits,
     )
     _check_signs(plan, rows.reshape(shape))
     return plan, rows.reshape(shape)
@@ -157,7 +164,7 @@ def unpack_plan(payload: Buffer) -> tuple[MacPlan, IntArray]:
 
 _MAX_OUTPUTS = 2**20
 _RANGES: tuple[tuple[str, float, float], ...] = (
-    ("version", PLAN_VERSION, PLAN_VERSION),
+    ("version", BIT_SERIAL, DIGIT_SERIAL),
     ("blocks", 1, 2**20),
     ("width", 1, 2**16),
     ("lines", 1, 2**20),
@@ -166,6 +173,20 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("adc_full_scale", 1e-15, 1.0),
     ("read_width", 1e-9, 1.0),
 )
+
+
+def _digits(payload: Buffer, version: int) -> tuple[int, int]:
+    """Return the bits of a digit, and where the tables begin."""
+    if version == BIT_SERIAL:
+        return 1, PLAN_HEADER.itemsize
+    if len(payload) < _DIGITS_END:
+        raise BoardMessageError(
+            f"MAC plan of version {version}: {len(payload)} bytes, the header is {_DIGITS_END}"
+        )
+    digits = np.frombuffer(payload, PLAN_DIGITS, count=1, offset=PLAN_HEADER.itemsize)[0]
+    if not 1 <= digits["dac_bits"] <= 8:
+        raise BoardMessageError(f"MAC plan: dac_bits {digits['dac_bits']} is not in 1..8")
+    return int(digits["dac_bits"]), _DIGITS_END
 
 
 def _check_header(header: Any) -> None:  # noqa: ANN401  (numpy's void has no better type)

@@ -77,6 +77,23 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
             "bench.toml [virtual]: unknown key 'sede' (did you mean 'seed'?)",
         ),
         (
+            "sim-smu",
+            ("seed = 1", "seed = 1\nwire_resistance = 2.0"),
+            "bench.toml [virtual]: wire_resistance is met by a board's MACs; "
+            "this bench is of kind 'smu'",
+        ),
+        (
+            "sim-smu",
+            ("seed = 1", "seed = 1\nconverters = {offset = 1e-9}"),
+            "bench.toml [virtual.converters]: a bench of kind 'smu' has no converters at its lines",
+        ),
+        (
+            "sim-board",
+            ("seed = 1", "seed = 1\nconverters = {lines_each = 0}"),
+            "bench.toml [virtual.converters]: lines_each = 0: input should be greater than or "
+            "equal to 1",
+        ),
+        (
             "sim-board",
             ("[geometry]", "[geometri]"),
             "bench.toml: key 'geometry' is missing",

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -210,6 +211,19 @@ def test_a_mac_is_the_shifted_sum_of_rounded_line_currents(board: Rack) -> None:
                     expected += sign * (int(current / plan.lsb + 0.5) << k)
             assert found[block] == expected
     assert board.clock.now() == pytest.approx(5 * 2 * 8 * 100e-9)
+
+
+def test_digits_of_several_bits_take_fewer_pulses(board: Rack) -> None:
+    plan, rows = plan_of([[0, 5]])
+    plan = replace(plan, dac_bits=4, adc_bits=12)
+    say(board, b"MAC:DEF 3," + encode_block(layout.pack_plan(plan, rows)))
+
+    answer = say(board, b"MAC:EXEC? 3," + encode_block(np.full((5, 4), 0xFF, np.uint8)))
+
+    conductance = board.chip.conductances(np.arange(N_CELLS), 0.0).reshape(16, 4)
+    codes = np.floor(0.2 * conductance[[0, 5]].sum(axis=1) / plan.lsb + 0.5)
+    assert decode_array(answer, "<i4").tolist() == [17 * int(codes[0] - codes[1])] * 5
+    assert board.clock.now() == pytest.approx(5 * 2 * 100e-9)
 
 
 def test_saturated_conversions_are_counted_once(board: Rack) -> None:

@@ -1,6 +1,7 @@
 """Layouts of the board's messages, against the byte offsets of docs/board-dialogue.md."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,20 @@ def test_a_plan_is_laid_out_as_documented() -> None:
     )
 
 
+def test_a_plan_with_digits_of_several_bits_is_of_version_two() -> None:
+    plan = replace(make_plan(), dac_bits=4)
+
+    packed = layout.pack_plan(plan, ROWS)
+
+    one = layout.pack_plan(make_plan(), ROWS)
+    assert packed == struct.pack("<I", 2) + one[4:48] + struct.pack("<II", 4, 0) + one[48:]
+    back, rows = layout.unpack_plan(packed)
+    assert (back.dac_bits, back.n_slots) == (4, 2)
+    assert rows.tolist() == ROWS.tolist()
+    with pytest.raises(BoardMessageError, match="the header is 56"):
+        layout.unpack_plan(packed[:52])
+
+
 def test_a_plan_returns_from_its_bytes() -> None:
     plan, rows = layout.unpack_plan(layout.pack_plan(make_plan(), ROWS))
 
@@ -53,7 +68,8 @@ def test_a_plan_returns_from_its_bytes() -> None:
 @pytest.mark.parametrize(
     ("offset", "value", "says"),
     [
-        (0, 2, "version 2"),
+        (0, 3, "version 3"),
+        (0, 2, "dac_bits 0 is not in 1..8"),
         (4, 0, "blocks 0"),
         (4, 3, "expected 156 bytes, found 120"),
         (16, 17, "adc_bits 17"),

@@ -56,7 +56,7 @@ class ArrayBoardPersona(ScpiPersona):
         self._geometry = chip.geometry
         self._limits = BoardLimits()
         self._is_on = False
-        self._plans: dict[int, tuple[MacPlan, IntArray]] = {}
+        self._plans: dict[int, tuple[MacPlan, IntArray, int]] = {}
         self._saturated = 0
         self.engine = ScpiEngine(
             self._commands(),
@@ -190,13 +190,14 @@ class ArrayBoardPersona(ScpiPersona):
         self._limits.check("read voltage", abs(plan.read_voltage), "voltage")
         if abs(plan.read_voltage) > HIGHEST_READ_VOLTAGE:
             raise ScpiError(-222, f"read voltage {plan.read_voltage:g} V would program")
-        self._plans[identifier] = (plan, rows)
+        in_turn = self._chip.conversions_in_turn(rows, plan)
+        self._plans[identifier] = (plan, rows, in_turn)
 
     def _execute(self, identifier: int, block: memoryview) -> npt.NDArray[np.int32]:
         self._need_outputs("MAC")
         if identifier not in self._plans:
             raise ScpiError(-224, f"no MAC plan {identifier} is defined")
-        plan, rows = self._plans[identifier]
+        plan, rows, in_turn = self._plans[identifier]
         if len(block) % plan.n_inputs:
             raise ScpiError(-161, f"{len(block)} bytes are not vectors of {plan.n_inputs}")
         vectors = np.frombuffer(block, np.uint8).reshape(-1, plan.n_inputs)
@@ -204,7 +205,7 @@ class ArrayBoardPersona(ScpiPersona):
             raise ScpiError(-222, f"input {vectors.max()} needs more than {plan.input_bits} bits")
         sums, saturated = self._chip.mac(vectors, rows, plan, self._clock.now())
         self._saturated += int(saturated)
-        pulses = len(vectors) * plan.n_blocks * plan.input_bits
+        pulses = len(vectors) * in_turn * plan.n_slots
         self._clock.charge(pulses * (plan.read_width + RECOVERY_TIME))
         return np.asarray(sums, layout.SUM)
 
