@@ -125,8 +125,10 @@ class Ledger:
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
+        self.rows = 0
+        """Rows that its table will have: one a message and cell."""
         self._clock = clock
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             self._descriptor: int | None = os.open(self.path, flags, 0o644)
         except FileExistsError as error:
@@ -172,6 +174,15 @@ class Ledger:
         parts.append(cells.addresses.astype(_ADDRESS).tobytes())
         body = _HEAD.pack(self._clock(), n, flags) + b"".join(parts)
         self._write(_FRAME.pack(len(body), zlib.crc32(body)) + body)
+        self.rows += n
+
+    def record(self) -> LedgerRecord:
+        """Return what has been written, though somebody may have deleted the file meanwhile."""
+        if self._descriptor is None:
+            return Ledger.read(self.path)
+        with open(os.dup(self._descriptor), "rb") as file:
+            file.seek(0)
+            return _record(file.read())
 
     def close(self) -> None:
         """Close the file and leave it where it is."""
@@ -207,14 +218,17 @@ class Ledger:
             data = Path(path).read_bytes()
         except OSError as error:
             raise LedgerError(f"{path}: cannot be read ({error.strerror})") from error
-        if not data.startswith(MAGIC):
-            # killed before the first line was whole: nothing was ever sent
-            if MAGIC.startswith(data):
-                return LedgerRecord((), torn=bool(data))
+        if not (data.startswith(MAGIC) or MAGIC.startswith(data)):
             raise LedgerError(f"{path}: not a pulse ledger")
-        bodies = list(_bodies(data))
-        used = len(MAGIC) + sum(_FRAME.size + len(body) for body in bodies)
-        return LedgerRecord(tuple(_entry(body) for body in bodies), torn=used != len(data))
+        return _record(data)
+
+
+def _record(data: bytes) -> LedgerRecord:
+    if not data.startswith(MAGIC):  # killed before the first line was whole: nothing was ever sent
+        return LedgerRecord((), torn=bool(data))
+    bodies = list(_bodies(data))
+    used = len(MAGIC) + sum(_FRAME.size + len(body) for body in bodies)
+    return LedgerRecord(tuple(_entry(body) for body in bodies), torn=used != len(data))
 
 
 def _bodies(data: bytes) -> Iterator[bytes]:

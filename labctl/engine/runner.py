@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from labctl.engine.signals import StopSignals
 from labctl.guardian.orders import record_path
 from labctl.guardian.watch import Watch, watch_over
 from labctl_data.cells import Cells
-from labctl_data.run_file import PULSE_COUNT, MapSpec, RunStatus, RunWriter
+from labctl_data.errors import LabctlError
+from labctl_data.run_file import PULSE_COUNT, MapSpec, RunStatus, RunWriter, open_run
 from labctl_instruments.station import Station
 from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
 
@@ -148,6 +150,15 @@ def pulse_counts(station: Station) -> npt.NDArray[np.int64] | None:
     return None if counts is None else counts.astype(np.int64).reshape(geometry.shape)
 
 
+def _as_found(result: RunResult) -> RunResult:
+    """Return what a run left behind as its file says, whose end could not be stored."""
+    try:
+        run = open_run(result.file)
+    except LabctlError:
+        return replace(result, status=str(RunStatus.INTERRUPTED), rows=0)
+    return replace(result, status=str(run.status), rows=run.rows)
+
+
 class _Conduct:
     """One run in the making: what the procedure emits goes where it belongs."""
 
@@ -247,10 +258,11 @@ class _Conduct:
             self._take_event(("stopped", asked))
         for fault in faults:
             try_all(partial(self._take_event, ("fault", f"{type(fault).__name__}: {fault}")))
-        rows = self._writer.rows
-        faults = (*faults, *try_all(lambda: self._writer.finish(status, summary)))
+        result = RunResult(self._writer.path, str(status), self._writer.rows, summary)
+        unstored = try_all(lambda: self._writer.finish(status, summary))
         self._percent.finish()
-        result = RunResult(self._writer.path, str(status), rows, summary)
+        if unstored:
+            faults, result = (*faults, *unstored), _as_found(result)
         if error is not None and not isinstance(error, Exception):
             raise error  # the second signal, or the end of the program: stored, not swallowed
         if faults:

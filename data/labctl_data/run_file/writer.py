@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.errors import RunFileError
-from labctl_data.ledger import Ledger
+from labctl_data.ledger import LEDGER_COLUMNS, Ledger
 from labctl_data.run_file import layout
+from labctl_data.run_file.anchor import Anchor
 from labctl_data.run_file.attributes import (
     modify_text,
     stamp,
@@ -29,6 +32,9 @@ from labctl_data.run_file.tables import Buffer, extend
 
 FLUSH_ROWS = 64
 FLUSH_SECONDS = 1.0
+_LEDGER_ROW_SIZE = sum(np.dtype(column.dtype).itemsize for column in LEDGER_COLUMNS)
+_REASON = re.compile(r"error message = '([^']*)'")
+"""Where HDF5 tells what the operating system said."""
 
 
 class RunWriter:
@@ -52,13 +58,15 @@ class RunWriter:
         self._clock = clock
         self._maps = {spec.name: spec for spec in maps}
         self._file = _open_swmr(path)
+        self._anchor = Anchor(path)
+        self._row_size = sum(np.dtype(column.dtype).itemsize for column in columns)
         self._records = {c.name: self._file["records"][c.name] for c in columns}
         self._buffer = Buffer(columns, str(path))
         self._points: list[tuple[int, int]] = []
         self._messages = messages
         self._ledger: Ledger | None = None
         self._mutex = threading.RLock()
-        self._trouble: OSError | None = None
+        self._trouble: RunFileError | None = None
         self._finished = threading.Event()
         self._flushed_at = time.monotonic()
         self._flusher = threading.Thread(target=self._flush_steadily, daemon=True)
@@ -149,8 +157,9 @@ class RunWriter:
                 f"{self.path}: map '{name}' asks for shape {spec.geometry.shape}, "
                 f"found {snapshot.shape}"
             )
-        with self._mutex:
+        with self._mutex, self._storing():
             self._check_open()
+            self._anchor.check_room(self._pending() + snapshot.nbytes)
             extend(self._file["maps"][name], snapshot[None])
             extend(self._file[spec.time_name], np.array([time], np.float64))
 
@@ -161,7 +170,7 @@ class RunWriter:
         kinds += [layout.CONTINUED.encode()] * (len(pieces) - 1)
         wall = self._clock()
         table = [(time, wall, k, piece) for k, piece in zip(kinds, pieces, strict=True)]
-        with self._mutex:
+        with self._mutex, self._storing():
             self._check_open()
             extend(self._file["events"], np.array(table, dtype=EVENT_DTYPE))
 
@@ -172,18 +181,32 @@ class RunWriter:
             self._points.append((number, self.rows))
 
     def flush(self) -> None:
-        """Hand all rows taken so far to the operating system."""
-        with self._mutex:
-            if self._buffer.rows:
-                for name, values in self._buffer.take().items():
-                    extend(self._records[name], values)
-            if self._points:  # after their rows: a point is finished when its rows are there
-                for column, marks in zip(
-                    POINT_COLUMNS, zip(*self._points, strict=True), strict=True
-                ):
-                    extend(self._file["points"][column.name], np.array(marks, column.dtype))
-                self._points = []
+        """Hand all rows taken so far to the operating system.
+
+        Raises
+        ------
+        RunFileError
+            If it does not take them (a full disk), or the file has been deleted or replaced.
+        """
+        with self._mutex, self._storing():
+            self._anchor.check()
+            self._anchor.check_room(self._pending())
+            self._take_buffered()
             self._flushed_at = time.monotonic()
+
+    def _pending(self) -> int:
+        """Return the size of what is still to be stored, the ledger's table included, in bytes."""
+        ledger = 0 if self._ledger is None else self._ledger.rows
+        return self._buffer.rows * self._row_size + ledger * _LEDGER_ROW_SIZE
+
+    def _take_buffered(self) -> None:
+        if self._buffer.rows:
+            for name, values in self._buffer.take().items():
+                extend(self._records[name], values)
+        if self._points:  # after their rows: a point is finished when its rows are there
+            for column, marks in zip(POINT_COLUMNS, zip(*self._points, strict=True), strict=True):
+                extend(self._file["points"][column.name], np.array(marks, column.dtype))
+            self._points = []
 
     def finish(
         self, status: str = RunStatus.COMPLETE, summary: Mapping[str, Any] | None = None
@@ -200,46 +223,56 @@ class RunWriter:
         final = RunStatus(status)
         text = to_json(dict(summary or {})).encode()
         with self._mutex:
-            self._check_open()
+            self._check_unfinished()
             self._finished.set()
-            try:
+            with self._storing(), ExitStack() as ends:
+                # Whatever fails: a full disk leaves an interrupted run, never a locked one.
+                ends.callback(self._lock.close)
+                ends.callback(self._anchor.close)
+                ends.callback(self._file.close)
                 self._write_end(final, text)
-            finally:  # a full disk leaves an interrupted run, never a locked one
-                self._file.close()
-                self._lock.close()
         self._flusher.join()
         if self._ledger is not None:
             self._ledger.remove()
 
     def _write_end(self, status: RunStatus, summary: bytes) -> None:
-        try:
-            self.flush()
-            extend(self._file["summary"], np.frombuffer(summary, np.uint8))
-            self._fold_ledger()
-            modify_text(self._file, "stop", stamp(self._clock()))
-            modify_text(self._file, "status", status)
-        except OSError as error:
-            raise RunFileError(f"{self.path}: the end could not be stored ({error})") from error
+        self._take_buffered()
+        extend(self._file["summary"], np.frombuffer(summary, np.uint8))
+        self._fold_ledger()
+        modify_text(self._file, "stop", stamp(self._clock()))
+        modify_text(self._file, "status", status)
 
     def _fold_ledger(self) -> None:
         if self._ledger is None:
             return
-        self._ledger.close()
-        for name, values in Ledger.read(self._ledger.path).table(self._messages).items():
+        for name, values in self._ledger.record().table(self._messages).items():
             extend(self._file["ledger"][name], values)
 
-    def _check_open(self) -> None:
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Say in one line what HDF5 (RuntimeError, too) says of a disk that refuses."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            told = _REASON.search(str(error))
+            reason = told[1] if told else " ".join(str(error).split())
+            raise RunFileError(f"{self.path}: cannot be stored: {reason}") from error
+
+    def _check_unfinished(self) -> None:
         if self._finished.is_set():
             raise RunFileError(f"{self.path}: the run is finished")
+
+    def _check_open(self) -> None:
+        self._check_unfinished()
         if self._trouble is not None:
-            raise RunFileError(f"{self.path}: rows could not be stored ({self._trouble})")
+            raise self._trouble
 
     def _flush_steadily(self) -> None:
         while not self._finished.wait(FLUSH_SECONDS):
             try:
                 self.flush()
-            except OSError as error:  # said at the next append: this thread has no caller
-                self._trouble = error
+            except RunFileError as error:
+                self._trouble = error  # said at the next append: this thread has no caller
                 return
 
     def __enter__(self) -> Self:
