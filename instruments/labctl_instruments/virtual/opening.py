@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from labctl_data.chip_file import CellState
 from labctl_instruments.bench.loading import load_bench
-from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.schema import BenchFile, VirtualTable
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import RackError
-from labctl_instruments.virtual.chip_source import make_chip, save_chip
+from labctl_instruments.virtual.chip_source import (
+    ChipSource,
+    make_chip,
+    save_state,
+    state_of,
+    state_path,
+)
 from labctl_instruments.virtual.clock import Clock, ClockMode
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.fault_injection import Breakables
@@ -19,6 +28,7 @@ from labctl_instruments.virtual.personas.array_board import ArrayBoardPersona
 from labctl_instruments.virtual.personas.clock import ClockPersona
 from labctl_instruments.virtual.personas.keithley2510 import Keithley2510Persona
 from labctl_instruments.virtual.rack import Rack, register
+from labctl_instruments.virtual.state_file import StateHold, StateKeeper
 
 
 def open_rack(
@@ -50,13 +60,32 @@ def open_rack(
     Raises
     ------
     RackError
-        If the bench has no [virtual] table, or a state file is not of this chip.
+        If the bench has no [virtual] table, or a state file is not of this chip or carried on by
+        another bench.
     """
     described = bench if isinstance(bench, BenchFile) else load_bench(bench)
     virtual = described.virtual
     if virtual is None:
         raise RackError(f"{described.path.name}: a real bench (no [virtual]) has no rack")
-    source = make_chip(described, virtual, seed=seed, chip=chip)
+    path = state_path(virtual)
+    hold = None if path is None else StateHold(path)
+    try:
+        source = make_chip(described, virtual, seed=seed, chip=chip)
+        rack = _rack_of(described, virtual, source, log)
+    except BaseException:
+        if hold is not None:
+            hold.close()
+        raise
+    if hold is not None:
+        keeper = StateKeeper(hold, _taker(rack, source), partial(save_state, source))
+        rack.on_close(keeper.close)
+    register(rack)
+    return rack
+
+
+def _rack_of(
+    described: BenchFile, virtual: VirtualTable, source: ChipSource, log: DialogueLog | None
+) -> Rack:
     clock = Clock()
     clock.set_time(source.time)
     clock.mode = ClockMode[virtual.clock.upper()]
@@ -66,10 +95,21 @@ def open_rack(
     rack = Rack(source.chip, clock, personas, journal, Breakables(described, hardware))
     for fault in virtual.faults:
         rack.faults.plan(fault)
-    if source.state_file is not None:
-        rack.on_close(lambda: save_chip(source, clock.now()))
-    register(rack)
     return rack
+
+
+def _taker(rack: Rack, source: ChipSource) -> Callable[[], CellState | None]:
+    """Return what takes the chip's state between two messages; it does not keep the rack alive."""
+    found = weakref.ref(rack)
+
+    def take() -> CellState | None:
+        held = found()
+        if held is None:
+            return None
+        with held.turn:
+            return state_of(source, held.clock.now(), held.log.n_exchanges)
+
+    return take
 
 
 Equipment = tuple[dict[str, Persona], Hardware | None]
