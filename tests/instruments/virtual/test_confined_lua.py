@@ -116,3 +116,81 @@ def test_objects_of_python_show_no_attribute(lua):
     found = printed(lua, "tostring(pcall(function() return channel.close.__name__ end))")
 
     assert found == "false"
+
+
+WALK = """
+local seen, kinds, found = {}, {}, {}
+local function walk(value, path)
+  local kind = type(value)
+  kinds[kind] = true
+  if kind == "userdata" or kind == "thread" then found[#found + 1] = path end
+  if (kind ~= "table" and kind ~= "function") or seen[value] then return end
+  seen[value] = true
+  for _, name in ipairs{"__class__", "__subclasses__", "__globals__", "__dict__", "func_globals"} do
+    local ok, got = pcall(function() return value[name] end)
+    if ok and got ~= nil then found[#found + 1] = path .. "." .. name end
+  end
+  local meta = getmetatable(value)
+  if type(meta) == "table" then walk(meta, path .. "<meta>") end
+  if kind == "table" then
+    for key, each in next, value do
+      walk(key, path .. "<key>")
+      walk(each, path .. "." .. tostring(key))
+    end
+  end
+end
+walk(_G, "_G")
+walk(getmetatable("").__index, "string")
+print(#found, table.concat(found, " "))
+"""
+
+
+def test_from_no_value_that_lua_can_reach_does_a_walk_come_to_python(lua):
+    number, text, problem = lua.run(WALK)
+
+    assert number == 0, problem
+    assert text.split("\t") == ["0.00000e+00", "\n"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "print(pcall(string.rep, 'x', 1e9))",
+        "print(pcall(function() local t = {} while true do t[#t + 1] = ('x'):rep(1e6) end end))",
+        "local function f() return 1 + f() end print(pcall(f))",
+        "local function f() return pcall(f) end print(f())",
+        "local function f() return coroutine.wrap(f)() end print(pcall(f))",
+        "print(pcall(unpack, {}, 1, 1e8))",
+        "print(pcall(string.format, '%s' , string.rep('%s', 1e6)))",
+        "print(pcall(string.gsub, ('a'):rep(1000), '.', function() error('no') end))",
+        "print(pcall(string.find, 'x', '[' ))",
+    ],
+)
+def test_a_limit_that_pcall_catches_still_holds_and_the_lua_goes_on(lua, program):
+    lua.run(program)
+
+    assert printed(lua, "1 + 1") == "2.00000e+00"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "x = " + "(" * 10_000 + "1" + ")" * 10_000,
+        "local a" + ", a" * 300 + " = 1",
+        "x = [[" + "=" * 100_000,
+        "\x1bLuaQ\x00\x01\x04\x08\x04\x08\x00",
+        "goto nowhere",
+        "return " * 50,
+    ],
+)
+def test_a_program_that_cannot_be_read_is_a_syntax_error(lua, program):
+    assert lua.run(program)[0] == -285
+    assert printed(lua, "1 + 1") == "2.00000e+00"
+
+
+@pytest.mark.parametrize("loader", ["script.new", "script.user.scripts.x or script.new"])
+def test_a_script_is_text_and_never_bytecode(lua, loader):
+    number, _, problem = lua.run(f'({loader})("\\27LuaQ", "x")')
+
+    assert number < 0
+    assert "binary chunk" in problem

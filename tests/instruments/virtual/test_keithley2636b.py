@@ -11,6 +11,7 @@ from labctl_instruments.bench.loading import parse_bench
 from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.rack import Rack
 from tests.instruments.virtual.conftest import MATRIX, bench_document
+from tests.instruments.virtual.test_confined_lua import WALK
 from tests.instruments.virtual.test_damaged_messages import damaged
 
 SMU, GATE = "GPIB0::26::INSTR", "GPIB0::27::INSTR"
@@ -361,3 +362,10 @@ def test_no_damaged_message_breaks_it(rack: Rack) -> None:
 
     run(rack, "reset() errorqueue.clear()")
     assert run(rack, "print(smua.source.output, errorqueue.count)") == "0.00000e+00\t0.00000e+00"
+
+
+def test_from_no_value_of_its_vocabulary_does_a_walk_come_to_python(rack):
+    found = run(rack, f"loadandrunscript{WALK}endscript")
+
+    assert found.split("\t")[0] == "0.00000e+00"
+    assert next_error(rack) == 0
