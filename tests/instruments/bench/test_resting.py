@@ -28,7 +28,7 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(params=["sim-board", "sim-smu"])
+@pytest.fixture(params=["sim-board", "sim-smu", "sim-b1500a-707b"])
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     server = serve_bench(request.param)
     path = tmp_path / "served.toml"
