@@ -31,7 +31,7 @@ SWEEP_POINT = np.dtype([("current", "<f8"), ("in_compliance", "<u4"), ("reserved
 """One point of a sweep: A, and 1 where the compliance held."""
 
 BIT_SERIAL, DIGIT_SERIAL = 1, 2
-"""Versions of a sum plan: digits of one bit, or of as many as `PLAN_DIGITS` after the header say."""
+"""Versions of a sum plan: digits of one bit, or of as many as `PLAN_DIGITS` says, which follows."""
 PLAN_DIGITS = np.dtype([("dac_bits", "<u4"), ("reserved", "<u4")])
 PLAN_HEADER = np.dtype(
     [
