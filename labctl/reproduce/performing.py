@@ -18,8 +18,8 @@ class Asked:
 
     name: str
     """The entry."""
-    bench: str
-    """Name or path of the bench."""
+    bench: str | None = None
+    """Name or path of the bench; None for the entry's own."""
     trials: int | None = None
     """Chips; None for the entry's own number."""
     images: str | None = None
@@ -42,9 +42,10 @@ def perform(asked: Asked, progress: ProgressSink) -> tuple[Findings, dict[str, A
     images = replace(
         images, test_images=images.test_images[chosen], test_labels=images.test_labels[chosen]
     )
-    study = Study(asked.bench, asked.trials or found.trials, images, progress)
+    bench = asked.bench or found.bench
+    study = Study(bench, asked.trials or found.trials, images, progress)
     facts = {
-        "bench": asked.bench,
+        "bench": bench,
         "images": images.name,
         "count": len(chosen),
         "trials": study.trials,

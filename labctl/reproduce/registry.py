@@ -19,6 +19,7 @@ ENTRIES: dict[str, str] = {
     "mcnn-retention": "Weights and accuracy over 30 days, and 2 h after training",
     "mcnn-read-disturb": "1,000,000 reads of all convolution weights, then the accuracy",
     "mcnn-fraction": "Hybrid training with 1 to 100 % of the training images",
+    "resnet56": "ResNet-56 on CIFAR-10: 746 arrays, stage by stage, 1,500 images to tune by",
     "mcnn-budget": "One non-ideality after another, until the published loss is met",
 }
 """Each entry with its line; module `labctl.reproduce.<name>`, `-` as `_`, holds its `ENTRY`."""
@@ -46,6 +47,8 @@ class Entry:
     """The image set of the published figures."""
     trials: int = 5
     """Chips, if nobody says how many."""
+    bench: str = "sim-board"
+    """Bench, if nobody says which."""
 
 
 def entry(name: str) -> Entry:

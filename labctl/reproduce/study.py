@@ -29,6 +29,7 @@ from labctl_procedures.network.inference import InferenceResult
 SETTLE = 600.0
 """Bench time between transfer and inference, in s: in it the preset `yao` relaxes to the published
 programming error."""
+HEADROOM = MappingSettings().adc_headroom
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,14 @@ class Study:
         """Return a shipped network with the weights for the study's images."""
         return load_network(name, self.images.name)
 
-    def plan(self, station: Station, network: Network, *, copies: int) -> NetworkPlan:
-        """Return the network on the station's chip, with at most `copies` groups of convolvers."""
-        settings = MappingSettings(most_copies=copies)
+    def plan(
+        self, station: Station, network: Network, *, copies: int, headroom: float = HEADROOM
+    ) -> NetworkPlan:
+        """Return the network on the station's chip, with at most `copies` groups of convolvers.
+
+        `headroom` is the ADC range over the largest current of the calibration images.
+        """
+        settings = MappingSettings(most_copies=copies, adc_headroom=headroom)
         return map_network(network, station.geometry, self.images.train_images, settings)
 
     def transfer(
