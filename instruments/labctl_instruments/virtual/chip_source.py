@@ -62,7 +62,7 @@ def make_chip(
     RackError
         If a state is not of this geometry, or of another seed than the one asked for.
     """
-    state_file = None if virtual.state in ("formed", "fresh") else Path(virtual.state)
+    state_file = state_path(virtual)
     path = chip or virtual.file
     described = None if path is None else read_chip(path)
     model = preset(virtual.preset or "") if described is None else described.model
@@ -85,18 +85,26 @@ def make_chip(
     return ChipSource(made, chosen, 0.0, state_file)
 
 
-def save_chip(source: ChipSource, time: float) -> None:
-    """Write a chip and its state, at bench time `time` in s, to its state file."""
-    if source.state_file is None:
-        return
+def state_of(source: ChipSource, time: float, exchanges: int) -> CellState:
+    """Return a chip's state at bench time `time`, in s, after so many exchanges of its bench."""
     state = source.chip.state()
-    cells = CellState(
+    return CellState(
         stuck=state["stuck"].astype(np.int8),
         parameters=source.chip.cell_parameters(),
         state=state,
-        facts={"seed": source.seed, "time": time},
+        facts={"seed": source.seed, "time": time, "exchanges": exchanges},
     )
-    write_chip(source.state_file, source.chip.model, cells=cells, replace=True)
+
+
+def save_state(source: ChipSource, cells: CellState) -> None:
+    """Write a state of the chip to its state file, whole or not at all."""
+    if source.state_file is not None:
+        write_chip(source.state_file, source.chip.model, cells=cells, replace=True)
+
+
+def state_path(virtual: VirtualTable) -> Path | None:
+    """Return where a bench keeps its chip's state; None if nowhere."""
+    return None if virtual.state in ("formed", "fresh") else Path(virtual.state)
 
 
 def _carried(state_file: Path | None, described: ChipFile | None) -> ChipFile | None:
