@@ -87,6 +87,13 @@ SUSPECTS = (
         _on_chip(lambda size: Variant(virtual={"stuck": size})),
     ),
     Suspect(
+        "ADC offset",
+        "A",
+        (100e-9, 300e-9, 900e-9),
+        20e-9,
+        _on_chip(lambda size: Variant(converters={"offset": size})),
+    ),
+    Suspect(
         "ADC range left out",
         "1",
         (0.6, 0.75, 0.9),
@@ -260,7 +267,7 @@ def _rows_alone(
 def _size(suspect: Suspect, size: float) -> str:
     if suspect.unit == "1":
         return f"{100 * size:g} %"
-    scale, prefix = {"S": (1e6, "\u00b5"), "ohm": (1.0, "")}[suspect.unit]
+    scale, prefix = {"S": (1e6, "\u00b5"), "A": (1e9, "n"), "ohm": (1.0, "")}[suspect.unit]
     return f"{size * scale:g} {prefix}{suspect.unit}"
 
 

@@ -23,10 +23,16 @@ class Variant:
     is no read noise, no telegraph noise, no relaxation and no read disturb."""
     virtual: Keys = field(default_factory=dict)
     """Keys of [virtual]."""
+    converters: Keys = field(default_factory=dict)
+    """Keys of [virtual.converters]."""
 
     def and_(self, other: Variant) -> Variant:
         """Return this variant with what `other` changes changed as well."""
-        return Variant(self.keeps | other.keeps, {**self.virtual, **other.virtual})
+        return Variant(
+            self.keeps | other.keeps,
+            {**self.virtual, **other.virtual},
+            {**self.converters, **other.converters},
+        )
 
     def write(self, bench: str, folder: Path, name: str) -> Path:
         """Write the bench file and its chip file into `folder` and return the bench file.
@@ -48,5 +54,7 @@ class Variant:
         path = folder / f"{name}.toml"
         lines = [shipped.text.split("[virtual]")[0], "[virtual]", f'file = "{name}.h5"']
         lines += [f"{key} = {value}" for key, value in self.virtual.items()]
+        lines.append("[virtual.converters]")
+        lines += [f"{key} = {value}" for key, value in self.converters.items()]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
