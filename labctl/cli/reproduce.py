@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seeds", type=click.IntRange(min=1), help="Chips: seeds 1, 2, ...; default: the entry's own."
 )
-@click.option("--bench", default="sim-board", show_default=True, help="Bench to do it on.")
+@click.option("--bench", help="Bench to do it on; default: the entry's own.")
 @click.option("--images", help="Image set; default: that of the published figures.")
 @click.option("--count", type=click.IntRange(min=1), help="Test images to use; default: all.")
 @click.option(
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def command(
     name: str | None,
     seeds: int | None,
-    bench: str,
+    bench: str | None,
     images: str | None,
     count: int | None,
     output: Path | None,

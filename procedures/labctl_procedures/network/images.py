@@ -19,6 +19,7 @@ Labels = npt.NDArray[np.int64]
 
 MNIST_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+_CIFAR10 = {"train": "cifar10_train_5k.npz", "test": "cifar10_test.npz"}
 DIGITS_TEST = 597
 """Test images of `digits`; the other 1,200 are for training."""
 DIGITS_SPLIT_SEED = 0
@@ -26,7 +27,7 @@ DIGITS_SPLIT_SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Labelled grey images, split once and for all into training and test images.
+    """Labelled images, grey or of three colours, split once and for all into training and test.
 
     Scales, ADC ranges and in-situ training see the training images only.
     """
@@ -34,11 +35,11 @@ class ImageSet:
     name: str
     """Name of the set, as typed."""
     train_images: Bytes
-    """Shape (n_train, height, width), uint8."""
+    """Shape (n_train, height, width) or (n_train, height, width, 3), uint8."""
     train_labels: Labels
     """Shape (n_train,), classes 0, 1, ..."""
     test_images: Bytes
-    """Shape (n_test, height, width), uint8."""
+    """Shape (n_test, height, width) or (n_test, height, width, 3), uint8."""
     test_labels: Labels
     """Shape (n_test,)."""
 
@@ -56,12 +57,13 @@ def load_images(name: str) -> ImageSet:
     ----------
     name : str
         `digits`, the 1,797 handwritten digits of scikit-learn, or `mnist`, taken from
-        ``$LABCTL_DATASETS/mnist.npz`` where it exists, else fetched once into the user's cache.
+        ``$LABCTL_DATASETS/mnist.npz`` where it exists, else fetched once into the user's cache; or
+        `cifar10`, its test images and 5,000 of its training images, from $LABCTL_DATASETS.
 
     Returns
     -------
     ImageSet
-        Images of 28 x 28 pixels.
+        Images of 28 x 28 pixels, or of 32 x 32 in three colours.
 
     Raises
     ------
@@ -151,6 +153,34 @@ def _mnist() -> ImageSet:
     return ImageSet("mnist", x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64))
 
 
+def _cifar10() -> ImageSet:
+    folder = os.environ.get("LABCTL_DATASETS")
+    (images, labels), test = (_cifar10_part(folder, part) for part in ("train", "test"))
+    mixed = np.random.default_rng(0).permutation(len(labels))  # in the file, class follows class
+    return ImageSet("cifar10", images[mixed], labels[mixed], *test)
+
+
+def _cifar10_part(folder: str | None, part: str) -> tuple[Bytes, Labels]:
+    """Return the training or the test images with their labels."""
+    path = Path(folder or ".") / _CIFAR10[part]
+    if folder is None or not path.is_file():
+        raise ImagesError(
+            f"images 'cifar10': {_CIFAR10[part]} is not in $LABCTL_DATASETS, "
+            f"which is {folder or 'not set'}"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images, labels = file[f"x_{part}"], file[f"y_{part}"]
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise ImagesError(f"images 'cifar10': {path} is not the file expected ({error})") from error
+    if images.dtype != np.uint8 or images.shape != (len(labels), 32, 32, 3):
+        raise ImagesError(
+            f"images 'cifar10': {path} holds {images.dtype} images of shape {images.shape} and "
+            f"{len(labels)} labels, expected uint8 of shape (n, 32, 32, 3) and n labels"
+        )
+    return images, labels.astype(np.int64)
+
+
 def _fetched_mnist() -> Path:
     import pooch  # type: ignore[import-untyped]  # no stubs
 
@@ -172,4 +202,8 @@ def _fetched_mnist() -> Path:
     return Path(path)
 
 
-_SETS: dict[str, Callable[[], ImageSet]] = {"digits": _digits, "mnist": _mnist}
+_SETS: dict[str, Callable[[], ImageSet]] = {
+    "cifar10": _cifar10,
+    "digits": _digits,
+    "mnist": _mnist,
+}

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
+from labctl_procedures.network.calibration import calibrated
 from labctl_procedures.network.cell_levels import CellLevels
 from labctl_procedures.network.errors import NetworkError
-from labctl_procedures.network.calibration import calibrated
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.layers import FloatArray, Labels, Layer
 from labctl_procedures.network.operators import FACTOR_BITS

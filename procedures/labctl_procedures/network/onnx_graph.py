@@ -13,8 +13,8 @@ from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import IMAGE, Network, Node
 from labctl_procedures.network.layers import Layer, MapShape
 from labctl_procedures.network.onnx_nodes import NodeFacts
-from labctl_procedures.network.operators import Operator
 from labctl_procedures.network.onnx_tensors import read_constants, read_scales
+from labctl_procedures.network.operators import Operator
 
 
 @dataclass(frozen=True, eq=False)

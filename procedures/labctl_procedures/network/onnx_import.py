@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
@@ -11,6 +12,9 @@ from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_graph import GraphReader
 from labctl_procedures.network.onnx_steps import STEPS
+
+if TYPE_CHECKING:
+    import torch
 
 
 def read_onnx(path: Path) -> Network:
@@ -69,7 +73,7 @@ def read_model(model: onnx.ModelProto, name: str, *, where: str | None = None) -
     return GraphReader(where or name, model, STEPS).read(name)
 
 
-def read_module(module: object, image: object, name: str) -> Network:
+def read_module(module: torch.nn.Module, image: torch.Tensor, name: str) -> Network:
     """Read a `torch.nn.Module`, by way of an export to memory; needs the `torch` extra.
 
     Parameters

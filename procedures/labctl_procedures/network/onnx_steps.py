@@ -128,20 +128,20 @@ def _arithmetic(
     return _affine(reader, facts, 1 - places[0], to_affine(values, places[0] == 0))
 
 
-def _plus(values: FloatArray, is_first: bool) -> op.Affine:  # noqa: FBT001  (one of four alike)
+def _plus(values: FloatArray, is_first: bool) -> op.Affine:
     return op.Affine(np.ones_like(values), values)
 
 
-def _minus(values: FloatArray, is_first: bool) -> op.Affine:  # noqa: FBT001
+def _minus(values: FloatArray, is_first: bool) -> op.Affine:
     sign = -1.0 if is_first else 1.0
     return op.Affine(np.full_like(values, sign), -sign * values)
 
 
-def _times(values: FloatArray, is_first: bool) -> op.Affine:  # noqa: FBT001
+def _times(values: FloatArray, is_first: bool) -> op.Affine:
     return op.Affine(values, np.zeros_like(values))
 
 
-def _divided(values: FloatArray, is_first: bool) -> op.Affine:  # noqa: FBT001
+def _divided(values: FloatArray, is_first: bool) -> op.Affine:
     return op.Affine(1 / values, np.zeros_like(values))
 
 

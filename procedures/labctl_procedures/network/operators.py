@@ -57,9 +57,11 @@ class _Plain:
 
     @property
     def gain(self) -> float:
+        """See `Operator.gain`."""
         return 1.0
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         return shapes[0]
 
 
@@ -68,9 +70,11 @@ class Rectify(_Plain):
     """Negative values become 0."""
 
     def in_counts(self, scale: float) -> Rectify:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return np.maximum(maps[0], maps[0].dtype.type(0))
 
 
@@ -84,6 +88,7 @@ class Clip(_Plain):
     """The upper end."""
 
     def in_counts(self, scale: float) -> Clip:
+        """See `Operator.in_counts`."""
         low, high = (float(np.clip(np.rint(e / scale), -(2**30), 2**30)) for e in self._ends())
         return Clip(low, high)
 
@@ -91,6 +96,7 @@ class Clip(_Plain):
         return (self.low, self.high)
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         kind = maps[0].dtype.type
         return np.clip(maps[0], kind(self.low), kind(self.high))
 
@@ -104,12 +110,15 @@ class Sign(_Plain):
 
     @property
     def gain(self) -> float:
+        """See `Operator.gain`."""
         return 1.0 / self.scale
 
     def in_counts(self, scale: float) -> Sign:
+        """See `Operator.in_counts`."""
         return Sign(scale)
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return np.sign(maps[0])
 
 
@@ -118,9 +127,11 @@ class Add(_Plain):
     """Maps of one shape are added."""
 
     def in_counts(self, scale: float) -> Add:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return sum(maps[1:], start=maps[0])
 
 
@@ -129,12 +140,15 @@ class Concat(_Plain):
     """The channels of maps of one size stand after each other."""
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         return (*shapes[0][:2], sum(shape[2] for shape in shapes))
 
     def in_counts(self, scale: float) -> Concat:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return np.concatenate(maps, axis=3)
 
 
@@ -146,12 +160,15 @@ class MaxPool(_Plain):
     """The windows."""
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         return self.pool.shape_of(shapes[0])
 
     def in_counts(self, scale: float) -> MaxPool:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return largest_in_windows(self.pool, maps[0], OUTSIDE)
 
 
@@ -169,15 +186,19 @@ class AveragePool(_Plain):
 
     @property
     def gain(self) -> float:
+        """See `Operator.gain`."""
         return 1.0 / (self.pool.size[0] * self.pool.size[1])
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         return self.pool.shape_of(shapes[0])
 
     def in_counts(self, scale: float) -> AveragePool:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         kind = maps[0].dtype
         sums = windows_of(self.pool, maps[0], 0).sum(axis=(4, 5), dtype=kind)
         met = self._values_met(maps[0].shape)
@@ -186,7 +207,8 @@ class AveragePool(_Plain):
             return np.asarray(sums)
         if kind == np.float32:
             return np.asarray(sums * (full / met).astype(kind))
-        return ((2 * sums.astype(np.int64) * full + met) // (2 * met)).astype(kind)
+        scaled = (2 * sums.astype(np.int64) * full + met) // (2 * met)
+        return np.asarray(scaled.astype(kind))
 
     def _values_met(self, shape: tuple[int, ...]) -> IntArray:
         """Return how many values each window counts, (1, pooled height, pooled width, 1)."""
@@ -223,6 +245,7 @@ class Affine(_Plain):
         return FixedAffine(factors, np.rint(self.offset / (scale * largest)), largest)
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         kind = maps[0].dtype
         return np.asarray(maps[0] * self.factor.astype(kind) + self.offset.astype(kind))
 
@@ -240,12 +263,15 @@ class FixedAffine(_Plain):
 
     @property
     def gain(self) -> float:
+        """See `Operator.gain`."""
         return self.largest
 
     def in_counts(self, scale: float) -> FixedAffine:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         half = 1 << (FACTOR_BITS - 1)
         moved = (maps[0].astype(np.int64) * self.factor + half) >> FACTOR_BITS
         return (moved + self.offset.astype(np.int64)).astype(maps[0].dtype)
@@ -263,15 +289,18 @@ class Border(_Plain):
     """What stands there."""
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         height, width, channels = (
             sum(sizes) for sizes in zip(shapes[0], self.before, self.after, strict=True)
         )
         return (height, width, channels)
 
     def in_counts(self, scale: float) -> Border:
+        """See `Operator.in_counts`."""
         return replace(self, value=float(np.rint(self.value / scale)))
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         widths = ((0, 0), *zip(self.before, self.after, strict=True))
         return np.pad(maps[0], widths, constant_values=maps[0].dtype.type(self.value))
 
@@ -284,15 +313,18 @@ class Slice(_Plain):
     """Which rows, columns and channels."""
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         height, width, channels = (
             len(range(size)[part]) for size, part in zip(shapes[0], self.ranges, strict=True)
         )
         return (height, width, channels)
 
     def in_counts(self, scale: float) -> Slice:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return np.ascontiguousarray(maps[0][(slice(None), *self.ranges)])
 
 
@@ -301,12 +333,15 @@ class Flatten(_Plain):
     """A map becomes a vector in the order channel, row, column."""
 
     def shape_of(self, shapes: Sequence[MapShape]) -> MapShape:
+        """See `Operator.shape_of`."""
         return (1, 1, int(np.prod(shapes[0])))
 
     def in_counts(self, scale: float) -> Flatten:
+        """See `Operator.in_counts`."""
         return self
 
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
+        """See `Operator.apply`."""
         return as_vectors(maps[0])[:, np.newaxis, np.newaxis, :]
 
 

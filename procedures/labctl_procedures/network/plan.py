@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from labctl_data.cells import Cells, Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_procedures.network.cell_levels import CellLevels
+from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.layers import FloatArray, Layer
 from labctl_procedures.network.operators import Operator
@@ -115,8 +116,8 @@ class LayerPlan:
     """What answers are multiplied by, over 2**16, shape (outputs,); all 2**16 where outputs share
     the size of a level."""
     bias: IntArray
-    """Added to the answers after that, in counts, shape (outputs,): the float layer's bias, and what inputs
-    coded around `Coding.zero` would otherwise add."""
+    """Added to the answers after that, in counts, shape (outputs,): the float layer's bias, and
+    what inputs coded around `Coding.zero` would otherwise add."""
 
     @cached_property
     def starts(self) -> IntArray:
@@ -211,6 +212,26 @@ class NetworkPlan:
             isinstance(self.steps[i], LayerPlan) and self.network.nodes[i].inputs == (i,)
             for i in range(first + 1, len(self.steps))
         )
+
+    def last_layer_alone(self) -> NetworkPlan:
+        """Return the plan of the last layer, whose images are its own padded input maps.
+
+        What comes before it meets the array once, and the layer may then learn and be asked again
+        and again; see `signal_chain.maps_into`.
+
+        Raises
+        ------
+        NetworkError
+            If the network does not end with a layer of the array.
+        """
+        last = self.steps[-1]
+        if not isinstance(last, LayerPlan):
+            raise NetworkError(
+                f"network '{self.network.name}': ends with what the host does, not with a layer"
+            )
+        layer = replace(last.layer, in_shape=last.layer.padded_shape, padding=(0, 0, 0, 0))
+        network = replace(Network.chain(layer.name, [layer]), input_scale=last.input_scale)
+        return replace(self, network=network, steps=(replace(last, layer=layer, coding=None),))
 
     @property
     def copies(self) -> int:

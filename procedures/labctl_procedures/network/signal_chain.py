@@ -132,7 +132,14 @@ def run(
     return Sums(values, clipped)
 
 
-def maps_into(plan: NetworkPlan, number: int, images: Bytes, mac: Mac) -> Bytes:
+def maps_into(
+    plan: NetworkPlan,
+    number: int,
+    images: Bytes,
+    mac: Mac,
+    *,
+    advance: Callable[[int], None] | None = None,
+) -> Bytes:
     """Run images through all that comes before layer `number`.
 
     Image i meets copy ``i % copies``.
@@ -150,6 +157,8 @@ def maps_into(plan: NetworkPlan, number: int, images: Bytes, mac: Mac) -> Bytes:
         batch.sums = mac(done, plan.copy_of(done, batch.copy), vectors)
         if done == number - 1:
             inputs[batch.chosen] = batch.codes()
+            if advance is not None:
+                advance(len(batch.chosen))
     return inputs
 
 

@@ -37,7 +37,7 @@ def exported(module: torch.nn.Module, image: torch.Tensor) -> onnx.ModelProto:
         torch.onnx.export(
             module,
             (image,),
-            stream,
+            stream,  # type: ignore[arg-type]  # it is written to, though declared as a path
             dynamo=False,
             training=torch.onnx.TrainingMode.EVAL,
             input_names=["image"],

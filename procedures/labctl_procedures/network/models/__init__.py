@@ -10,8 +10,9 @@ from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_import import read_onnx
 from labctl_procedures.network.resnet56 import load_resnet56
 
-SHIPPED = ("mcnn", "mcnn-plain")
-"""Names of shipped networks; `load_network` says for which image set one has no weights."""
+SHIPPED = ("mcnn", "mcnn-plain", "resnet56")
+"""Names of networks; `load_network` says for which image set one has no weights. Those of
+`resnet56` are looked for in $LABCTL_DATASETS."""
 
 
 def load_network(model: str | Path, images_name: str) -> Network:
