@@ -36,27 +36,8 @@ class Keithley2400(VoltageSource):
     def __init__(self, adapter: Adapter, name: str = "Keithley 2400") -> None:
         super().__init__(adapter, name)
 
-    def prepare(self, *, nplc: float, current_limit: float) -> None:
-        """Make a voltage source at 0 V that measures current; output off.
-
-        Parameters
-        ----------
-        nplc : float
-            Integration of a reading, in power-line cycles.
-        current_limit : float
-            Compliance, in A; set, read back and compared.
-
-        Raises
-        ------
-        ReadBackError, RefusalError
-            If the instrument did not take a setting.
-        """
-        self.write(":OUTP 0")
+    def _arrange(self) -> None:
         self.write(":SOUR:FUNC VOLT;:SOUR:VOLT:MODE FIX;:SOUR:VOLT:RANG:AUTO 1;:SOUR:VOLT 0")
         self.write(":SOUR:CLE:AUTO 0;:ARM:COUN 1;:TRIG:COUN 1;:ARM:SOUR IMM;:TRIG:SOUR IMM")
         self.write(':SENS:FUNC:OFF:ALL;:SENS:FUNC "CURR";:SENS:CURR:RANG:AUTO 1;:FORM:ELEM CURR')
         self.write(":SENS:AVER:TCON REP;:SENS:AVER 1")
-        self.averages = 1
-        self.nplc = nplc
-        self.secure("current_limit", current_limit)
-        self.check_errors()

@@ -33,25 +33,6 @@ class Keithley2450(VoltageSource):
     def __init__(self, adapter: Adapter, name: str = "Keithley 2450") -> None:
         super().__init__(adapter, name)
 
-    def prepare(self, *, nplc: float, current_limit: float) -> None:
-        """Make a voltage source at 0 V that measures current; output off.
-
-        Parameters
-        ----------
-        nplc : float
-            Integration of a reading, in power-line cycles.
-        current_limit : float
-            Compliance, in A; set, read back and compared.
-
-        Raises
-        ------
-        ReadBackError, RefusalError
-            If the instrument did not take a setting.
-        """
-        self.write(":OUTP 0")
+    def _arrange(self) -> None:
         self.write(':SOUR:FUNC VOLT;:SENS:FUNC "CURR";:SOUR:VOLT 0')
         self.write(":SENS:CURR:RANG:AUTO 1;:SENS:CURR:AVER:TCON REP;:SENS:CURR:AVER 1")
-        self.averages = 1
-        self.nplc = nplc
-        self.secure("current_limit", current_limit)
-        self.check_errors()

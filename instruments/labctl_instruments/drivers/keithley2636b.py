@@ -6,16 +6,14 @@ from typing import ClassVar, Literal
 
 from pymeasure.adapters import Adapter
 
+from labctl_instruments.drivers.source_meter import SourceMeterDriver
 from labctl_instruments.drivers.tsp_instrument import TspInstrument
-from labctl_instruments.errors import DialogueError, ReadBackError
+from labctl_instruments.errors import DialogueError
 
 Channel = Literal["a", "b"]
 
-_OVERFLOW = 9.9e37
-"""Readings beyond the range are at or above this."""
 
-
-class Keithley2636B(TspInstrument):
+class Keithley2636B(SourceMeterDriver, TspInstrument):
     """Force a voltage with one channel, read its current.
 
     The channels of one instrument share its connection and one lock: see `other`.
@@ -104,30 +102,12 @@ class Keithley2636B(TspInstrument):
             f"{filtered}.count = {count:d} {filtered}.enable = {int(count > 1)}"
         )
 
-    def prepare(self, *, nplc: float, current_limit: float) -> None:
-        """Make a voltage source at 0 V that measures current; output off.
-
-        Parameters
-        ----------
-        nplc : float
-            Integration of a reading, in power-line cycles.
-        current_limit : float
-            Compliance, in A; set, read back and compared.
-
-        Raises
-        ------
-        ReadBackError, RefusalError
-            If the instrument did not take a setting.
-        """
+    def _arrange(self) -> None:
         smu = self._smu
-        self.write(f"{smu}.source.output = 0")
         self.execute(
             f"{smu}.source.func = {smu}.OUTPUT_DCVOLTS {smu}.source.autorangev = 1 "
             f"{smu}.source.levelv = 0 {smu}.measure.autorangei = 1 {smu}.measure.count = 1"
         )
-        self.averages = 1
-        self.nplc = nplc
-        self.secure("current_limit", current_limit)
 
     def force(self, voltage: float) -> None:
         """Force `voltage` V, and see in the same exchange that the instrument took it.
@@ -149,8 +129,7 @@ class Keithley2636B(TspInstrument):
             raise DialogueError(self.name, f"'{level}' answered '{answer.strip()}'") from error
         if errors:
             self.check_errors()
-        if abs(found - voltage) > 1e-6 * max(1.0, abs(voltage)):
-            raise ReadBackError(self.name, "source voltage", voltage, found)
+        self._check_level(voltage, found)
 
     def read_current(self) -> float:
         """Take one reading, in A, with the settings as they are.
@@ -160,16 +139,10 @@ class Keithley2636B(TspInstrument):
         DialogueError
             If the reading is an overflow or no number.
         """
-        current = self.ask_exactly(f"{self._smu}.measure.i()")
-        if not abs(current) < _OVERFLOW:
-            raise DialogueError(self.name, f"'{self._smu}.measure.i()' overflowed ({current:g})")
-        return current
+        question = f"{self._smu}.measure.i()"
+        return self._checked_reading(question, self.ask_exactly(question))
 
     def output_off(self) -> None:
         """Put the output off, then the level to 0 V."""
         self.write(f"{self._smu}.source.output = 0")
         self.write(f"{self._smu}.source.levelv = 0")
-
-    def outputs_on(self) -> tuple[str, ...]:
-        """Return `("output",)` while the output is on."""
-        return ("output",) if self.output else ()

@@ -10,11 +10,11 @@ from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import Persona
-from labctl_instruments.virtual.personas.keithley707b import Keithley707BPersona
+from labctl_instruments.virtual.personas.keithley707b import KEITHLEY_707B
 from labctl_instruments.virtual.personas.keithley2400 import Keithley2400Persona
 from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
 from labctl_instruments.virtual.personas.keithley2636b import Keithley2636BPersona
-from labctl_instruments.virtual.personas.keithley3706a import Keithley3706APersona
+from labctl_instruments.virtual.personas.keithley3706a import KEITHLEY_3706A
 from labctl_instruments.virtual.personas.keysight81160a import Keysight81160APersona
 from labctl_instruments.virtual.personas.keysight_b1500a import KeysightB1500APersona
 from labctl_instruments.virtual.personas.keysight_b1500a_smu import (
@@ -25,6 +25,7 @@ from labctl_instruments.virtual.personas.keysight_b1500a_smu import (
 )
 from labctl_instruments.virtual.personas.keysight_b1500a_spgu import SpguModule
 from labctl_instruments.virtual.personas.source_measure_channel import SourceMeasureChannel
+from labctl_instruments.virtual.personas.switching import SwitchPersona
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
 
@@ -32,7 +33,7 @@ _SMUS: dict[str, type[Keithley2400Persona | Keithley2450Persona]] = {
     "keithley-2400": Keithley2400Persona,
     "keithley-2450": Keithley2450Persona,
 }
-_SWITCHES = {"keithley-707b": Keithley707BPersona, "keithley-3706a": Keithley3706APersona}
+_SWITCHES = {"keithley-707b": KEITHLEY_707B, "keithley-3706a": KEITHLEY_3706A}
 _B1500A_SMUS: dict[str, ModuleKind] = {
     "keysight-b1500a-hrsmu": HRSMU,
     "keysight-b1500a-mpsmu": MPSMU,
@@ -68,8 +69,9 @@ def smu_personas(
             personas[table.address] = pulser
             outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
     for number, (name, table) in enumerate(matrices.items(), start=1):
-        personas[table.address] = _SWITCHES[table.driver](
-            name, router.crosspoints, probed, clock, serial=f"{1_000_000 + number}"
+        model, serial = _SWITCHES[table.driver], f"{1_000_000 + number}"
+        personas[table.address] = SwitchPersona(
+            model, name, router.crosspoints, probed, clock, serial=serial
         )
     for row, terminal in bench.wiring.rows.items():
         router.hang(row, outputs[terminal.instrument, terminal.channel])

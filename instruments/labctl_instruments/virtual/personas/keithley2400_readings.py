@@ -1,15 +1,19 @@
-"""How a Keithley 2400 reads: functions, elements, trigger layers, sweeps, its buffer."""
+"""How a Keithley 2400 reads: functions, elements, trigger layers, sweeps."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from labctl_instruments.virtual.clock import Clock
+from labctl_instruments.virtual.personas.keithley2400_buffer import (
+    MOST_READINGS,
+    NOT_MEASURED,
+    Buffer,
+)
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -23,13 +27,9 @@ from labctl_instruments.virtual.source_meter import Reading, SourceMeter
 
 FloatArray = npt.NDArray[np.float64]
 
-NOT_MEASURED = 9.91e37
 NOT_PERMITTED = 803
 """A measurement while the output is off."""
 TRIGGER_DEADLOCK = -214
-MOST_READINGS = 2500
-BUFFER_FULL = 512
-"""Bit of the measurement event register."""
 _ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
 _ORDER = ("VOLT", "CURR", "RES", "TIME", "STAT")
 _FUNCTIONS = ("VOLTage", "VOLTage:DC", "CURRent", "CURRent:DC", "RESistance")
@@ -69,20 +69,6 @@ class _Triggers:
     is_logarithmic: bool = False
 
 
-def _spread(rows: FloatArray) -> FloatArray:
-    """Return the deviation of each column of a sample."""
-    return np.asarray(np.std(rows, axis=0, ddof=1 if len(rows) > 1 else 0))
-
-
-_STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "MEAN": lambda rows: np.asarray(rows.mean(axis=0)),
-    "SDEV": _spread,
-    "MAX": lambda rows: np.asarray(rows.max(axis=0)),
-    "MIN": lambda rows: np.asarray(rows.min(axis=0)),
-    "PKPK": lambda rows: np.asarray(np.ptp(rows, axis=0)),
-}
-
-
 class Readings:
     """What a 2400 answers when it is asked for readings.
 
@@ -103,25 +89,20 @@ class Readings:
     ) -> None:
         self._meter = meter
         self._clock = clock
-        self._status = status
         self._is_armed = False
         self._last: list[float] = []
         self._start = 0.0
-        self._buffer: list[Reading] = []
-        self._buffer_points = 100
-        self._is_feeding = False
-        self._statistic = "MEAN"
         self._set = _Triggers()
         self._add_format(table)
         self._add_triggers(table)
         self._add_sweeps(table)
-        self._add_buffer(table)
+        self._buffer = Buffer(status, table, self)
 
     def reset(self) -> None:
         """Do as `*RST` says; the buffer stays."""
         self._set = _Triggers()
         self._is_armed = False
-        self._is_feeding = False
+        self._buffer.stop()
 
     def restart_time(self) -> None:
         """Count the time of readings from now."""
@@ -261,41 +242,6 @@ class Readings:
             self._put_points,
         )
 
-    def _add_buffer(self, table: CommandTable) -> None:
-        table.setting(
-            ":TRACe:POINts",
-            Integer(1, MOST_READINGS),
-            lambda: self._buffer_points,
-            lambda count: setattr(self, "_buffer_points", count),
-        )
-        table.query(":TRACe:POINts:ACTual", lambda: len(self._buffer))
-        table.query(":TRACe:DATA", self._tell_buffer)
-        table.command(":TRACe:CLEar", self._buffer.clear)
-        table.stored(":TRACe:FEED", Choice(("SENSe", "CALCulate", "CALC2"), default="SENS"))
-        table.setting(
-            ":TRACe:FEED:CONTrol",
-            Choice(("NEXT", "NEVer")),
-            lambda: "NEXT" if self._is_feeding else "NEV",
-            lambda word: setattr(self, "_is_feeding", word == "NEXT"),
-        )
-        table.stored(":TRACe:TSTamp:FORMat", Choice(("ABSolute", "DELTa"), default="ABS"))
-        table.setting(
-            ":CALCulate#:FORMat",
-            Choice(("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK")),
-            lambda number: self._statistic,
-            self._put_statistic,
-        )
-        table.query(":CALCulate#:DATA", lambda number: self._tell_statistic())
-        register = self._status.measurement
-        table.query(":STATus:MEASurement[:EVENt]", register.take_event)
-        table.query(":STATus:MEASurement:CONDition", lambda: register.condition)
-        table.setting(
-            ":STATus:MEASurement:ENABle",
-            Integer(0, 65535),
-            lambda: register.enable,
-            lambda value: setattr(register, "enable", value),
-        )
-
     def _put_elements(self, *words: str) -> None:
         self._set.elements = tuple(name for name in _ORDER if name in words)
 
@@ -346,7 +292,7 @@ class Readings:
             if not self._set.clears:
                 raise ScpiError(NOT_PERMITTED, "Not permitted with OUTPUT off")
             self._put_output(True)
-        taken = [element for reading in self._run() for element in self._elements_of(reading)]
+        taken = [element for reading in self._run() for element in self.elements_of(reading)]
         self._last = taken
         if self._set.clears:
             self._put_output(False)
@@ -360,7 +306,7 @@ class Readings:
                 if levels:
                     self._force(levels[k % len(levels)])
                 reading = self._meter.take_reading(extra_delay=self._set.delay)
-                self._feed(reading)
+                self._buffer.feed(reading)
                 yield reading
 
     @property
@@ -387,21 +333,18 @@ class Readings:
     def _put_output(self, on: bool) -> None:
         self._meter.change(lambda settings: setattr(settings, "is_on", on))
 
-    def _feed(self, reading: Reading) -> None:
-        if not self._is_feeding:
-            return
-        self._buffer.append(reading)
-        if len(self._buffer) >= self._buffer_points:
-            self._is_feeding = False
-            self._status.measurement.event |= BUFFER_FULL
+    def keeps(self, name: str) -> bool:
+        """Return whether an element is answered."""
+        return name in self._set.elements
 
-    def _elements_of(self, reading: Reading) -> list[float]:
-        values = self._values(reading)
+    def elements_of(self, reading: Reading) -> list[float]:
+        """Return what is answered of a reading, in the instrument's order."""
+        values = self.values_of(reading)
         values["TIME"] = reading.time - self._start
         values["STAT"] = float(self._status_word(reading))
         return [values[name] for name in self._set.elements]
 
-    def _values(self, reading: Reading) -> dict[str, float]:
+    def values_of(self, reading: Reading) -> dict[str, float]:
         """Return voltage, current and resistance; of what is not measured, the level forced."""
         settings = self._meter.settings
         shown: dict[str, float] = dict.fromkeys(_ORDER[:3], NOT_MEASURED)
@@ -415,25 +358,3 @@ class Readings:
         word = _FRONT | _FORCED[self._meter.settings.source]
         word |= sum(_MEASURED[name] for name in self._set.functions)
         return word | _COMPLIANCE if reading.limited else word
-
-    def _tell_buffer(self) -> list[float]:
-        return [element for reading in self._buffer for element in self._elements_of(reading)]
-
-    def _put_statistic(self, number: int, word: str) -> None:
-        if number != 3:
-            raise ScpiError(-114, f"CALCulate{number} computes no statistics")
-        self._statistic = word
-
-    def _tell_statistic(self) -> list[float]:
-        """Return a statistic of each element that the buffer holds."""
-        if not self._buffer:
-            return self._no_data()
-        rows = np.array([list(self._values(reading).values()) for reading in self._buffer])
-        with np.errstate(invalid="ignore", over="ignore"):
-            found = _STATISTICS[self._statistic](rows)
-        kept = [name in self._set.elements for name in ("VOLT", "CURR", "RES")]
-        return [
-            NOT_MEASURED if not math.isfinite(value) or abs(value) >= 1e36 else float(value)
-            for value, is_kept in zip(found, kept, strict=True)
-            if is_kept
-        ]

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from labctl_instruments.bench.wiring import LAYOUT_707B
-from labctl_instruments.virtual.clock import Clock
-from labctl_instruments.virtual.personas.switching import SwitchModel, SwitchPersona
-from labctl_instruments.virtual.probed_chip import ProbedChip
-from labctl_instruments.virtual.routing import Crosspoints
+from labctl_instruments.virtual.personas.switching import SwitchModel
 
-MODEL = SwitchModel(
+KEITHLEY_707B = SwitchModel(
     model="707B",
     version="01.40a",
     card="7174A,8x12 Low Current Matrix,01.00a,{slot}000001",
     layout=LAYOUT_707B,
     settling=3e-3,  # [chosen, of the order of a relay's]
 )
-
-
-class Keithley707BPersona(SwitchPersona):
-    """One mainframe; see `SwitchPersona`."""
-
-    def __init__(
-        self,
-        name: str,
-        crosspoints: Crosspoints,
-        chip: ProbedChip,
-        clock: Clock,
-        *,
-        serial: str = "1000001",
-    ) -> None:
-        super().__init__(MODEL, name, crosspoints, chip, clock, serial=serial)

@@ -1,0 +1,61 @@
+"""What source-measure units share, whatever their language: force a voltage, read a current."""
+
+from __future__ import annotations
+
+from labctl_instruments.drivers.bench_instrument import BenchInstrument
+from labctl_instruments.errors import DialogueError, ReadBackError
+
+OVERFLOW = 9.9e37
+"""IEEE 488.2 not-a-number and overflow answers are at or above this."""
+
+
+class SourceMeterDriver(BenchInstrument):
+    """A source-measure unit that forces a voltage and reads a current."""
+
+    output: bool
+    """Whether the output is on."""
+    averages: int
+    """How many readings the repeating filter averages, 1 to 100."""
+    nplc: float
+    """Integration of a reading, in power-line cycles."""
+
+    def prepare(self, *, nplc: float, current_limit: float) -> None:
+        """Make a voltage source at 0 V that measures current; output off.
+
+        Parameters
+        ----------
+        nplc : float
+            Integration of a reading, in power-line cycles.
+        current_limit : float
+            Compliance, in A; set, read back and compared.
+
+        Raises
+        ------
+        ReadBackError, RefusalError
+            If the instrument did not take a setting.
+        """
+        self.output = False
+        self._arrange()
+        self.averages = 1
+        self.nplc = nplc
+        self.secure("current_limit", current_limit)
+        self.check_errors()
+
+    def _arrange(self) -> None:
+        """Choose what is forced and measured, on ranges that follow."""
+        raise NotImplementedError
+
+    def outputs_on(self) -> tuple[str, ...]:
+        """Return `("output",)` while the output is on."""
+        return ("output",) if self.output else ()
+
+    def _check_level(self, asked: float, found: float) -> None:
+        """Refuse another level than the one asked for; both in V."""
+        if abs(found - asked) > 1e-6 * max(1.0, abs(asked)):
+            raise ReadBackError(self.name, "source voltage", asked, found)
+
+    def _checked_reading(self, question: str, current: float) -> float:
+        """Return a reading, in A; DialogueError if it is an overflow or no number."""
+        if not abs(current) < OVERFLOW:
+            raise DialogueError(self.name, f"'{question}' overflowed ({current:g})")
+        return current
