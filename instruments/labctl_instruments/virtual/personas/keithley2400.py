@@ -8,12 +8,11 @@ Integration time and filter are one for all functions.
 
 from __future__ import annotations
 
-from labctl_instruments.virtual.clock import Clock
-from labctl_instruments.virtual.meter_noise import MeterNoise
-from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
 from labctl_instruments.virtual.personas.keithley2400_readings import Readings
-from labctl_instruments.virtual.probed_chip import ProbedChip
-from labctl_instruments.virtual.routing import Drive
+from labctl_instruments.virtual.personas.scpi_source_meter import (
+    NAMES,
+    ScpiSourceMeterPersona,
+)
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -28,7 +27,6 @@ from labctl_instruments.virtual.source_meter import (
     LINE_FREQUENCY,
     MeterModel,
     Settings,
-    SourceMeter,
     SourceSettings,
 )
 
@@ -46,8 +44,6 @@ MODEL = MeterModel(
 """5 1/2 digits; the source has 5 uV of 200 mV; noise is [chosen]."""
 DEFAULT_LIMIT = {"CURR": 1.05e-4, "VOLT": 21.0}
 """Limits after `*RST`, and after `:MEASure?`, in A and V."""
-_UNITS = {"CURR": "A", "VOLT": "V", "RES": "OHM"}
-_NAMES = {"CURR": "CURRent", "VOLT": "VOLTage", "RES": "RESistance"}
 _OTHER = {"CURR": "VOLT", "VOLT": "CURR"}
 
 
@@ -56,28 +52,14 @@ def _initial() -> Settings:
     return Settings({name: SourceSettings(limit=DEFAULT_LIMIT[_OTHER[name]]) for name in _OTHER})
 
 
-class Keithley2400Persona(ScpiPersona):
-    """A 2400 whose output hangs on a row of the switch matrix.
+class Keithley2400Persona(ScpiSourceMeterPersona):
+    """A 2400; see `ScpiSourceMeterPersona`."""
 
-    Parameters
-    ----------
-    name : str
-        Its name on the bench.
-    chip : ProbedChip
-        What its output meets.
-    clock : Clock
-        Bench time.
-    noise : MeterNoise
-        The noise of its readings.
-    """
+    model = MODEL
+    initial = staticmethod(_initial)
+    number_format = "%+.6E"
 
-    message_time = GPIB_MESSAGE_TIME
-
-    def __init__(self, name: str, chip: ProbedChip, clock: Clock, noise: MeterNoise) -> None:
-        self.name = name
-        self._clock = clock
-        self.meter = SourceMeter(name, MODEL, chip=chip, clock=clock, noise=noise, initial=_initial)
-        table = CommandTable(number_format="%+.6E")
+    def _begin(self, table: CommandTable) -> None:
         self._add_source(table)
         self._add_sense(table)
         self._add_system(table)
@@ -86,30 +68,17 @@ class Keithley2400Persona(ScpiPersona):
             identity="KEITHLEY INSTRUMENTS INC.,MODEL 2400,1000000,C34/A02 /K/J",
             reset=self._reset,
         )
-        self.readings = Readings(self.meter, clock, self.engine.status, table)
+        self.readings = Readings(self.meter, self._clock, self.engine.status, table)
         self._add_measuring(table)
-
-    def drive(self) -> Drive | None:
-        """Return what the output does to its node."""
-        return self.meter.drive()
 
     def trigger(self) -> None:
         """Take the readings that wait for the bus."""
         self.engine.handle(b"*TRG")
 
-    @property
-    def _set(self) -> Settings:
-        return self.meter.settings
-
     def _add_source(self, table: CommandTable) -> None:
-        table.setting(
-            ":SOURce[1]:FUNCtion[:MODE]",
-            Choice(("VOLTage", "CURRent")),
-            lambda: self._set.source,
-            lambda word: self.meter.change(lambda s: setattr(s, "source", word)),
-        )
+        self._add_function(table)
         for name in _OTHER:
-            self._add_forced(table, name, f":SOURce[1]:{_NAMES[name]}")
+            self._add_forced(table, name, f":SOURce[1]:{NAMES[name]}")
         delay = Number("S", 0.0, 999.9999, style="%+.6E")
         table.setting(":SOURce[1]:DELay", delay, lambda: self.meter.source.delay, self._put_delay)
         table.setting(
@@ -125,11 +94,10 @@ class Keithley2400Persona(ScpiPersona):
             lambda: self.meter.source.off_state,
             lambda word: self._for_sources("off_state", word),
         )
-        table.setting(":OUTPut[1][:STATe]", Boolean(), lambda: self._set.is_on, self._put_output)
 
     def _add_forced(self, table: CommandTable, name: str, head: str) -> None:
         """Register level and range of one quantity."""
-        bound = Number(_UNITS[name], -MODEL.highest[name], MODEL.highest[name], style="%+.6E")
+        bound = self._bound(name)
 
         def put_level(value: float) -> None:
             self.meter.check_level(name, value)
@@ -155,15 +123,9 @@ class Keithley2400Persona(ScpiPersona):
         table.stored(f"{head}:PROTection[:LEVel]", Number("V", -210.0, 210.0, 210.0, style="%+.6E"))
 
     def _add_sense(self, table: CommandTable) -> None:
-        for name in _NAMES:
-            head = f"[:SENSe[1]]:{_NAMES[name]}[:DC]"
-            highest = MODEL.highest.get(name, 210e6)
-            table.setting(
-                f"{head}:RANGe[:UPPer]",
-                Number(_UNITS[name], -highest, highest, style="%+.6E"),
-                lambda name=name: self.meter.sense_range(name),
-                lambda value, name=name: self.meter.put_sense_range(name, value),
-            )
+        for name in NAMES:
+            head = f"[:SENSe[1]]:{NAMES[name]}[:DC]"
+            self._add_sense_range(table, head, name)
             table.setting(
                 f"{head}:RANGe:AUTO",
                 Boolean(),
@@ -183,8 +145,8 @@ class Keithley2400Persona(ScpiPersona):
     def _add_limit(self, table: CommandTable, name: str) -> None:
         """Register the limit of what is measured while the other quantity is forced."""
         least = 1e-9 if name == "CURR" else 2e-4
-        bound = Number(_UNITS[name], -MODEL.highest[name], MODEL.highest[name], style="%+.6E")
-        head = f"[:SENSe[1]]:{_NAMES[name]}[:DC]:PROTection"
+        bound = self._bound(name)
+        head = f"[:SENSe[1]]:{NAMES[name]}[:DC]:PROTection"
 
         def put(value: float) -> None:
             if abs(value) < least:
@@ -198,8 +160,8 @@ class Keithley2400Persona(ScpiPersona):
         )
 
     def _add_measuring(self, table: CommandTable) -> None:
-        for name in _NAMES:
-            what = f":{_NAMES[name]}[:DC]"
+        for name in NAMES:
+            what = f":{NAMES[name]}[:DC]"
             table.query(f":MEASure{what}", lambda name=name: self._measure(name))
             table.command(f":CONFigure{what}", lambda name=name: self._configure(name))
         table.query(":MEASure", lambda: self._measure(None))
@@ -274,9 +236,6 @@ class Keithley2400Persona(ScpiPersona):
 
     def _put_auto_zero(self, word: str) -> None:
         self._auto_zero = {"ON": "1", "OFF": "0", "ONCE": "0"}.get(word, word)
-
-    def _put_output(self, on: bool) -> None:
-        self.meter.change(lambda settings: setattr(settings, "is_on", on))
 
     def _configure(self, name: str | None) -> None:
         """Put the measurement to its defaults: the limits too, which is the trap."""

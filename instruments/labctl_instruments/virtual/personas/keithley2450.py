@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.lua.confined import Meanwhile
-from labctl_instruments.virtual.meter_noise import MeterNoise
-from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
 from labctl_instruments.virtual.personas.keithley2450_buffers import BufferedReadings
 from labctl_instruments.virtual.personas.keithley2450_readings import ReadingCommands
 from labctl_instruments.virtual.personas.keithley2450_tsp import Keithley2450Tsp
-from labctl_instruments.virtual.probed_chip import ProbedChip
-from labctl_instruments.virtual.routing import Drive
+from labctl_instruments.virtual.personas.scpi_source_meter import (
+    NAMES,
+    UNITS,
+    ScpiSourceMeterPersona,
+)
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -31,7 +31,6 @@ from labctl_instruments.virtual.source_meter import (
     LINE_FREQUENCY,
     MeterModel,
     Settings,
-    SourceMeter,
     SourceSettings,
 )
 
@@ -49,8 +48,6 @@ MODEL = MeterModel(
 """6 1/2 digits; the source has 50 uV of 2 V; noise is [chosen]."""
 HIGHEST = MODEL.highest
 _IDENTITY = "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"
-_UNITS = {"CURR": "A", "VOLT": "V", "RES": "OHM"}
-_NAMES = {"CURR": "CURRent", "VOLT": "VOLTage", "RES": "RESistance"}
 
 
 def _initial() -> Settings:
@@ -58,31 +55,16 @@ def _initial() -> Settings:
     return Settings({"VOLT": SourceSettings(limit=1.05e-4), "CURR": SourceSettings(limit=2.1)})
 
 
-class Keithley2450Persona(ScpiPersona):
-    """A 2450 whose output hangs on a row of the switch matrix.
+class Keithley2450Persona(ScpiSourceMeterPersona):
+    """A 2450; see `ScpiSourceMeterPersona`."""
 
-    Parameters
-    ----------
-    name : str
-        Its name on the bench.
-    chip : ProbedChip
-        What its output meets.
-    clock : Clock
-        Bench time.
-    noise : MeterNoise
-        The noise of its readings.
-    """
+    model = MODEL
+    initial = staticmethod(_initial)
+    number_format = "%.6E"
 
-    message_time = GPIB_MESSAGE_TIME
-
-    def __init__(self, name: str, chip: ProbedChip, clock: Clock, noise: MeterNoise) -> None:
-        self.name = name
-        self._clock = clock
-        self.meter = SourceMeter(name, MODEL, chip=chip, clock=clock, noise=noise, initial=_initial)
-        table = CommandTable(number_format="%.6E")
+    def _begin(self, table: CommandTable) -> None:
         self._add_source(table)
         self._add_sense(table)
-        self._add_output(table)
         self._add_system(table)
         self.readings = BufferedReadings(self.meter)
         ReadingCommands(self.readings, table)
@@ -147,28 +129,15 @@ class Keithley2450Persona(ScpiPersona):
             tsp.confine(self._confinement)
         return tsp
 
-    def drive(self) -> Drive | None:
-        """Return what the output does to its node."""
-        return self.meter.drive()
-
-    @property
-    def _set(self) -> Settings:
-        return self.meter.settings
-
     def _add_source(self, table: CommandTable) -> None:
-        table.setting(
-            ":SOURce[1]:FUNCtion[:MODE]",
-            Choice(("VOLTage", "CURRent")),
-            lambda: self._set.source,
-            lambda word: self._change(lambda s: setattr(s, "source", word)),
-        )
+        self._add_function(table)
         for name, other in (("VOLT", "CURR"), ("CURR", "VOLT")):
-            head = f":SOURce[1]:{_NAMES[name]}"
+            head = f":SOURce[1]:{NAMES[name]}"
             self._source_value(table, f"{head}[:LEVel][:IMMediate][:AMPLitude]", name, "level")
             self._source_value(table, f"{head}:RANGe", name, "range")
             limit = "ILIMit" if name == "VOLT" else "VLIMit"
             least = 1e-9 if name == "VOLT" else 0.02
-            bound = Number(_UNITS[other], least, HIGHEST[other], style="%.6E")
+            bound = Number(UNITS[other], least, HIGHEST[other], style="%.6E")
             self._put(table, f"{head}:{limit}[:LEVel]", bound, name, "limit")
             table.query(f"{head}:{limit}[:LEVel]:TRIPped", self.meter.is_limited)
             self._put(table, f"{head}:RANGe:AUTO", Boolean(), name, "is_auto")
@@ -176,14 +145,14 @@ class Keithley2450Persona(ScpiPersona):
             self._put(table, f"{head}:DELay", delay, name, "delay")
             self._put(table, f"{head}:DELay:AUTO", Boolean(), name, "is_auto_delay")
             off = Choice(("NORMal", "HIMPedance", "ZERO", "GUARd"))
-            self._put(table, f":OUTPut[1]:{_NAMES[name]}:SMODe", off, name, "off_state")
+            self._put(table, f":OUTPut[1]:{NAMES[name]}:SMODe", off, name, "off_state")
             table.stored(f"{head}:READ:BACK", Boolean(default=True))
             table.stored(f"{head}:DELay:USER#", Number("S", 0.0, 10_000.0, style="%.6E"))
             table.stored(f"{head}:HIGH:CAPacitance", Boolean())
             table.stored(f"{head}:PROTection[:LEVel]", Choice(("PROT2", "PROT5", "PROT10", "NONE")))
 
     def _source_value(self, table: CommandTable, header: str, name: str, key: str) -> None:
-        bound = Number(_UNITS[name], -HIGHEST[name], HIGHEST[name], style="%.6E")
+        bound = self._bound(name)
 
         def put(value: float) -> None:
             if key == "level":
@@ -219,17 +188,11 @@ class Keithley2450Persona(ScpiPersona):
             lambda: f"{self._set.sense}:DC" if self._set.sense != "RES" else "RES",
             lambda word: setattr(self._set, "sense", word.partition(":")[0]),
         )
-        for name in _NAMES:
-            head = f"[:SENSe[1]]:{_NAMES[name]}"
+        for name in NAMES:
+            head = f"[:SENSe[1]]:{NAMES[name]}"
             nplc = Number("", 0.01, 10.0, style="%.6E")
             self._sense(table, f"{head}:NPLCycles", nplc, name, "nplc")
-            highest = HIGHEST.get(name, 210e6)
-            table.setting(
-                f"{head}:RANGe[:UPPer]",
-                Number(_UNITS[name], -highest, highest, style="%.6E"),
-                lambda name=name: self.meter.sense_range(name),
-                lambda value, name=name: self.meter.put_sense_range(name, value),
-            )
+            self._add_sense_range(table, head, name)
             self._sense(table, f"{head}:RANGe:AUTO", Boolean(), name, "is_auto")
             self._sense(table, f"{head}:AVERage[:STATe]", Boolean(), name, "is_averaged")
             self._sense(table, f"{head}:AVERage:COUNt", Integer(1, 100), name, "average_count")
@@ -252,14 +215,6 @@ class Keithley2450Persona(ScpiPersona):
             parameter,
             lambda: getattr(self._set.senses[name], key),
             lambda value: setattr(self._set.senses[name], key, value),
-        )
-
-    def _add_output(self, table: CommandTable) -> None:
-        table.setting(
-            ":OUTPut[1][:STATe]",
-            Boolean(),
-            lambda: self._set.is_on,
-            lambda on: self._change(lambda s: setattr(s, "is_on", on)),
         )
 
     def _add_system(self, table: CommandTable) -> None:
