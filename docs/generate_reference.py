@@ -64,7 +64,63 @@ def _row(parameter: ParameterInfo) -> str:
     return f"{value_text(parameter.default, parameter.unit)} | {limits} | {about}"
 
 
-PAGES = {"command-line.md": command_line, "procedures.md": procedures}
+INSTRUMENTS = {
+    "Keithley 2400": ("sim-smu", "bit", "keithley-2400"),
+    "Keithley 2450": ("sim-smu", "bit", "keithley-2450"),
+    "Keithley 2636B": ("sim-2636b-707b", "bit", ""),
+    "Keithley 707B": ("sim-smu", "matrix1", ""),
+    "Keithley 3706A": ("sim-2450-3706a", "matrix1", ""),
+    "Keysight 81160A": ("sim-smu", "pulser", ""),
+    "Keithley 2510 with a thermal chuck": ("sim-smu", "chuck", ""),
+    "Array-test board": ("sim-board", "board", ""),
+    "Clock": ("sim-board", "clock", ""),
+}
+"""Title of each virtual instrument, the bench that it is on, its name there and its driver."""
+_CHUCK = {"driver": "thermal-chuck", "address": "GPIB0::15::INSTR", "role": "chuck"}
+_ABOUT = """What each instrument of the simulated bench understands, read off the tables that its
+dialogue is run by. What the commands do is in the instruments' manuals; the traps are in
+`instruments/labctl_instruments/virtual/README.md`. The B1500A's FLEX is in
+[its own page](../commands-b1500a.md), what the array-test board means in
+[its dialogue](../board-dialogue.md).
+
+In headers of SCPI the short form stands in capitals; `[...]` may be left out, `#` is a channel.
+Of a 2636B `smub` has what `smua` has, `nvbuffer2` what `nvbuffer1` has; `[1]` stands for all
+numbers."""
+
+
+def instrument_commands() -> str:
+    """Return the list of what every virtual instrument answers."""
+    from labctl_instruments.virtual.vocabulary import pages
+
+    shown = {title: _persona(*where) for title, where in INSTRUMENTS.items()}
+    return (
+        "\n".join(["# What the virtual instruments answer", "", _NOTE, "", _ABOUT, *pages(shown)])
+        + "\n"
+    )
+
+
+def _persona(bench: str, name: str, driver: str) -> object:
+    """Return an instrument of a shipped bench, made another one where a driver is named."""
+    import tomllib
+
+    from labctl_instruments.bench.loading import find_bench, parse_bench
+    from labctl_instruments.virtual.opening import open_rack
+
+    path = find_bench(bench)
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    if name == "chuck":
+        document["instruments"]["chuck"] = _CHUCK
+    if driver:
+        document["instruments"][name]["driver"] = driver
+    file = parse_bench(document, path=path, text="")
+    return open_rack(file).persona(file.instruments[name].address)
+
+
+PAGES = {
+    "command-line.md": command_line,
+    "procedures.md": procedures,
+    "instrument-commands.md": instrument_commands,
+}
 
 
 if __name__ == "__main__":

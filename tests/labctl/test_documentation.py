@@ -39,7 +39,7 @@ def test_what_a_guide_tells_to_type_works_in_the_order_it_is_told(guide, tmp_pat
                 assert run_command_line(shlex.split(line)[2:]) == 0, line
 
 
-@pytest.mark.parametrize("page", ["command-line.md", "procedures.md"])
+@pytest.mark.parametrize("page", ["command-line.md", "procedures.md", "instrument-commands.md"])
 def test_the_generated_reference_is_what_the_program_says(page):
     path = ROOT / "docs" / "generate_reference.py"
     spec = importlib.util.spec_from_file_location("generate_reference", path)

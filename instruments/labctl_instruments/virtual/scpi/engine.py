@@ -46,14 +46,18 @@ class CommandTable:
         self._commands: HeaderTree[_Command] = HeaderTree()
         self._queries: HeaderTree[_Command] = HeaderTree()
         self._resets: list[Callable[[], None]] = []
+        self.registered: list[tuple[str, bool, tuple[Parameter, ...]]] = []
+        """Headers, whether they ask, and parameters, in the order of registration."""
 
     def command(self, header: str, handler: Handler, *parameters: Parameter) -> None:
         """Register a command without answer."""
         self._commands.add(header, _Command(handler, parameters))
+        self.registered.append((header, False, parameters))
 
     def query(self, header: str, handler: Handler, *parameters: Parameter) -> None:
         """Register a query; the header is given without its question mark."""
         self._queries.add(header, _Command(handler, parameters))
+        self.registered.append((header, True, parameters))
 
     def setting(self, header: str, parameter: Parameter, get: Handler, put: Handler) -> None:
         """Register a command that sets one value, and the query that reads it back.
@@ -182,6 +186,11 @@ class ScpiEngine:
         self._queries: dict[bytes, _Step] = {}
         self._add_common(identity)
         self._add_system()
+
+    @property
+    def registered(self) -> Sequence[tuple[str, bool, tuple[Parameter, ...]]]:
+        """All that it understands; see `CommandTable.registered`."""
+        return self._table.registered
 
     def handle(self, message: bytes) -> bytes:
         """Execute a message and return its answers; b"" where it asked nothing."""
