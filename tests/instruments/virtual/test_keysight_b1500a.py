@@ -476,3 +476,30 @@ def test_in_process_a_cleared_buffer_holds_no_data(rack, visa, clears) -> None:
     assert b1500.query("*OPC?") == "1"
     with pytest.raises(VisaIOError, match="VI_ERROR_TMO"):
         b1500.read()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pymeasures_own_driver_sweeps_in_process_as_its_manual_says(rack) -> None:
+    from pymeasure.instruments.agilent import AgilentB1500
+
+    b1500 = AgilentB1500(FRAME, visa_library=f"{rack.token}@labctl")
+    b1500.initialize_all_smus()
+    b1500.data_format(21, mode=1)
+    b1500.meas_mode("STAIRCASE_SWEEP", b1500.smu1)
+    b1500.smu1.enable()
+    b1500.smu1.adc_type = "HRADC"
+    b1500.adc_setup("HRADC", "AUTO", 6)
+    b1500.smu1.staircase_sweep_source(
+        "VOLTAGE", "LINEAR_DOUBLE", "Auto Ranging", 0.05, 0.2, 4, 0.001
+    )
+    b1500.check_errors()
+
+    b1500.send_trigger()
+    assert b1500.check_idle()
+    points = [b1500.read_channels(2) for _ in range(8)]
+
+    levels = [point[1][3] for point in points]
+    assert levels == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.2, 0.15, 0.1, 0.05])
+    for point, level in zip(points, levels, strict=True):
+        assert point[0][3] == pytest.approx(expected(rack, level), rel=1e-4)
+    b1500.adapter.close()
