@@ -30,3 +30,17 @@ def test_each_of_eight_threads_on_a_source_meter_gets_the_answers_to_its_own_que
 
     assert found.answers > 100
     assert found.wrong == 0
+
+
+def test_threads_on_the_modules_of_one_mainframe_get_the_answers_of_their_own():
+    with li.open_bench("sim-b1500a-707b", seed=1) as station:
+        station.read(Cells.of([0, 0, 0]))
+        modules = {1e-4: station._use.bit, 2e-4: station._use.source, 3e-4: station._use.gate}
+        for limit, module in modules.items():
+            module.secure("current_limit", limit)
+
+        def wrong_answers(limit: float) -> int:
+            return sum(modules[limit].current_limit != limit for _ in range(300))
+
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(wrong_answers, modules)) == [0, 0, 0]
