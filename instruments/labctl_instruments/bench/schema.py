@@ -376,7 +376,7 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
         if table.role not in (*needed, *OPTIONAL_ROLES):
             yield place, f"role '{table.role}' is not one of a bench of kind '{bench.kind}'"
         if table.driver not in BUILT_IN:
-            yield from _role_of_others(place, table, is_virtual=bench.virtual is not None)
+            yield from _role_of_others(place, table)
         elif table.driver not in DRIVERS_OF_A_ROLE[table.role]:
             wanted = "' or '".join(DRIVERS_OF_A_ROLE[table.role])
             yield place, f"role '{table.role}' needs driver '{wanted}', found '{table.driver}'"
@@ -391,16 +391,12 @@ def _roles(bench: BenchFile) -> Iterable[tuple[str, str]]:
             )
 
 
-def _role_of_others(
-    place: str, table: InstrumentTable, *, is_virtual: bool
-) -> Iterable[tuple[str, str]]:
+def _role_of_others(place: str, table: InstrumentTable) -> Iterable[tuple[str, str]]:
     """Yield what is wrong with the driver of another package."""
     try:
         check_role(table.driver, table.role)
     except DriverError as error:
         yield place, str(error)
-    if is_virtual:
-        yield place, f"no virtual instrument speaks for driver '{table.driver}'"
 
 
 def _chip_source(bench: BenchFile) -> Iterable[tuple[str, str]]:

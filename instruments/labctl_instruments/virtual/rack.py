@@ -99,6 +99,19 @@ class Rack:
         """Resource strings of the instruments."""
         return tuple(self._personas)
 
+    def put(self, address: str, persona: Persona) -> None:
+        """Put one more instrument on the bench; managers that are opened from now on find it.
+
+        Raises
+        ------
+        RackError
+            If there is one at that address.
+        """
+        with self._lock:
+            if address in self._personas:
+                raise RackError(f"a virtual instrument is at '{address}' already")
+            self._personas[address] = persona
+
     def persona(self, address: str) -> Persona:
         """Return the instrument at `address`; RackError if there is none."""
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
 from labctl_instruments.chip import Chip
+from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.meter_noise import MeterNoise
@@ -24,12 +26,16 @@ from labctl_instruments.virtual.personas.keysight_b1500a_smu import (
     SmuModule,
 )
 from labctl_instruments.virtual.personas.keysight_b1500a_spgu import SpguModule
+from labctl_instruments.virtual.personas.scpi_source_meter import ScpiSourceMeterPersona
 from labctl_instruments.virtual.personas.source_measure_channel import SourceMeasureChannel
 from labctl_instruments.virtual.personas.switching import SwitchPersona
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
 
-_SMUS: dict[str, type[Keithley2400Persona | Keithley2450Persona]] = {
+PERSONAS = "labctl.personas"
+"""The entry point group in which other packages announce virtual source-meters, by the names of
+the drivers that drive them."""
+_SMUS: dict[str, type[ScpiSourceMeterPersona]] = {
     "keithley-2400": Keithley2400Persona,
     "keithley-2450": Keithley2450Persona,
 }
@@ -39,6 +45,7 @@ _B1500A_SMUS: dict[str, ModuleKind] = {
     "keysight-b1500a-mpsmu": MPSMU,
 }
 _B1500A_SPGU = "keysight-b1500a-spgu"
+_PULSER = "keysight-81160a"
 SMU_ROLES = ("bit-line", "source-line", "word-line")
 
 
@@ -59,23 +66,57 @@ def smu_personas(
         personas[address] = Keithley2636BPersona(channels, clock)
         outputs |= {(channel.name, 1): channel for channel in channels.values()}
     for name, table in smus.items():
-        if table.driver in _SMUS:
-            smu = _SMUS[table.driver](name, probed, clock, MeterNoise(seed, name))
+        if table.address not in personas:
+            smu = _source_meter(table.driver)(name, probed, clock, MeterNoise(seed, name))
             personas[table.address] = smu
             outputs[name, 1] = smu.meter
     for name, table in pulsers.items():
-        if table.driver != _B1500A_SPGU:
-            pulser = Keysight81160APersona(name, probed, clock, log)
+        if table.address not in personas:
+            pulser = _pulser(table.driver)(name, probed, clock, log)
             personas[table.address] = pulser
             outputs |= {(name, channel): output for channel, output in pulser.outputs.items()}
-    for number, (name, table) in enumerate(matrices.items(), start=1):
-        model, serial = _SWITCHES[table.driver], f"{1_000_000 + number}"
-        personas[table.address] = SwitchPersona(
-            model, name, router.crosspoints, probed, clock, serial=serial
-        )
+    personas |= _switches(matrices, router, probed, clock)
     for row, terminal in bench.wiring.rows.items():
         router.hang(row, outputs[terminal.instrument, terminal.channel])
     return personas, probed
+
+
+def _switches(
+    matrices: Mapping[str, InstrumentTable], router: Router, probed: ProbedChip, clock: Clock
+) -> dict[str, Persona]:
+    return {
+        table.address: SwitchPersona(
+            _SWITCHES[table.driver],
+            name,
+            router.crosspoints,
+            probed,
+            clock,
+            serial=f"{1_000_000 + number}",
+        )
+        for number, (name, table) in enumerate(matrices.items(), start=1)
+    }
+
+
+def _source_meter(driver: str) -> type[ScpiSourceMeterPersona]:
+    """Return the persona that a driver drives; RackError if there is none, or it is none."""
+    if driver in _SMUS:
+        return _SMUS[driver]
+    for point in entry_points(group=PERSONAS, name=driver):
+        kind = point.load()
+        if not (isinstance(kind, type) and issubclass(kind, ScpiSourceMeterPersona)):
+            raise RackError(f"driver '{driver}': {point.value} is no ScpiSourceMeterPersona")
+        return kind
+    raise _voiceless(driver)
+
+
+def _pulser(driver: str) -> type[Keysight81160APersona]:
+    if driver != _PULSER:
+        raise _voiceless(driver)
+    return Keysight81160APersona
+
+
+def _voiceless(driver: str) -> RackError:
+    return RackError(f"no virtual instrument speaks for driver '{driver}'")
 
 
 def _with_roles(bench: BenchFile, roles: tuple[str, ...]) -> dict[str, InstrumentTable]:

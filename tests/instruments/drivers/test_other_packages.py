@@ -14,7 +14,7 @@ from labctl_instruments import drivers
 from labctl_instruments.bench import drivers as registry
 from labctl_instruments.bench.checking import check_bench
 from labctl_instruments.bench.loading import find_bench
-from labctl_instruments.errors import BenchError
+from labctl_instruments.errors import BenchError, RackError
 from labctl_instruments.virtual.opening import open_rack
 
 README = Path(drivers.__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def test_a_driver_that_cannot_do_what_is_asked_is_refused_with_the_reason(
 
 
 def test_a_virtual_bench_has_no_instrument_for_it_and_says_so(install_acme, bench):
-    with pytest.raises(BenchError, match="no virtual instrument speaks for driver 'acme-smu'"):
+    with pytest.raises(RackError, match="no virtual instrument speaks for driver 'acme-smu'"):
         open_rack(bench(named("acme-smu")))
 
 
