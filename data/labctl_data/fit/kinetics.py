@@ -26,14 +26,15 @@ def tell_kinetics(estimates: Estimates, runs: Sequence[Run], quality: dict[str, 
     if not maps:
         return
     source = ", ".join(run.path.name for run, _ in maps)
-    known = {
-        kind: _doubt(estimates, f"{kind.name.lower()}_step")
+    steps = {
+        kind: estimates.error(f"{kind.name.lower()}_step")
         for kind in PulseKind
         if estimates.known(f"{kind.name.lower()}_step")
     }
-    fixed = frozenset(name for name in ("bound_low", "bound_high") if estimates.known(name))
+    bounds = ("bound_low", "bound_high")
+    known = {name: float(estimates.error(name)) for name in bounds if estimates.known(name)}
     pulses = PulseMap.joined([each for _, each in maps])
-    kinetics = fit_pulse_maps(pulses, estimates.model, steps_known=known, fixed=fixed)
+    kinetics = fit_pulse_maps(pulses, estimates.model, steps_known=steps, known=known)
     for kind, (volts, step) in kinetics.steps.items():
         name = kind.name.lower()
         table = np.full(TABLE_BINS, step if kind == PulseKind.SET else -step)
@@ -50,14 +51,6 @@ def tell_kinetics(estimates: Estimates, runs: Sequence[Run], quality: dict[str, 
     }
 
 
-def _doubt(estimates: Estimates, name: str) -> float:
-    """Return how well a table's large entries are known, relative."""
-    table, error = np.abs(estimates.model.parameters[name]), estimates.error(name)
-    told = np.isfinite(error)
-    weight = table[told] / table[told].sum()
-    return float(weight @ (error[told] / np.maximum(table[told], 1e-15)))
-
-
 def is_pulse_map(run: Run) -> bool:
     """Tell whether a run is a map of single pulses."""
     imported = run.procedure == PROCEDURE and run.parameters["measurement"] == "pulse"
@@ -69,7 +62,10 @@ def _map_of(run: Run) -> PulseMap:
         rows, _ = addressed(run, AXES)
         kind = np.full(len(rows["gate"]), int(PulseKind[str(run.parameters["pulse"])]))
         return PulseMap(kind, *(rows[name] for name in AXES))
-    rows, _ = addressed(run, ("kind", *AXES))
+    rows, _ = addressed(run, ("kind", "target", *AXES))
     if not len(rows["kind"]):
         raise FitError(f"{run.path}: a run of PulseMap without pulses")
-    return PulseMap(rows["kind"].astype(np.int64), *(rows[name] for name in AXES))
+    # A pulse acts on the conductance that the write left; what the read before it saw has relaxed.
+    before = np.where(np.isfinite(rows["target"]), rows["target"], rows["before"])
+    axes = {**{name: rows[name] for name in AXES}, "before": before}
+    return PulseMap(rows["kind"].astype(np.int64), **axes)
