@@ -2,6 +2,7 @@
 
 import random
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -482,7 +483,7 @@ def test_in_process_a_cleared_buffer_holds_no_data(rack, visa, clears) -> None:
 def test_pymeasures_own_driver_sweeps_in_process_as_its_manual_says(rack) -> None:
     from pymeasure.instruments.agilent import AgilentB1500
 
-    b1500 = AgilentB1500(FRAME, visa_library=f"{rack.token}@labctl")
+    b1500: Any = AgilentB1500(FRAME, visa_library=f"{rack.token}@labctl")
     b1500.initialize_all_smus()
     b1500.data_format(21, mode=1)
     b1500.meas_mode("STAIRCASE_SWEEP", b1500.smu1)
