@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +13,28 @@ import numpy.typing as npt
 
 from labctl.engine import guarded
 from labctl.engine.provenance import station_attributes
-from labctl.inference_file import COLUMNS, PROCEDURE, Stage
-from labctl_data.run_file import RunWriter
+from labctl.engine.resuming import guardian_events
+from labctl.engine.runner import pulse_counts
+from labctl.engine.settling import settle
+from labctl.errors import NotResumableError
+from labctl.inference_file import COLUMNS, PROCEDURE
+from labctl.inference_stages import FACTS, Stages, Task
+from labctl_data.run_file import PULSE_COUNT, MapSpec, Run, RunWriter, open_run, recover
+from labctl_data.run_file import resume_writer as reopened
 from labctl_instruments.station import Station
 from labctl_procedures.network import (
     ImageSet,
-    InferenceResult,
-    Network,
-    NetworkPlan,
     Progress,
     TrainSettings,
-    accuracy_quantized,
-    accuracy_software,
-    infer,
     load_images,
     load_network,
     map_network,
-    program,
-    train_in_situ,
 )
+from labctl_procedures.network.training import chosen_layers
+from labctl_procedures.network.training_checkpoint import checkpoint_path
 
-Bytes = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
+LEAST_TRAINING_IMAGES = 1000
+"""A tenth of the training images is enough, if it is not fewer than this (see docs)."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,26 @@ class InferenceRequest:
     count: int | None = None
     """Test images to use, a fixed random choice; None for all."""
     train: bool = False
-    """Whether to train the last layer on the array afterwards."""
+    """Whether to train layers on the array afterwards."""
     seed: int = 0
     """Seed of the choice and order of training images."""
+    layers: tuple[str, ...] = ()
+    """Layers that are trained; none for the last."""
+    fraction: float | None = None
+    """Share of the training images, 0-1; None for a tenth, and at least `LEAST_TRAINING_IMAGES`."""
+    settle: float = 0.0
+    """Bench time between programming and inference, in s."""
+    again: tuple[float, ...] = ()
+    """Bench times after the last step at which the network is asked again, rising, in s."""
+    input_scale: float | None = None
+    """What a foreign model was trained to see for one step of an 8-bit pixel; None for what the
+    file says, else 1/255."""
 
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """A request with what it names, loaded."""
-
-    asked: InferenceRequest
-    images: ImageSet
-    network: Network
-    test_images: Bytes
-    test_labels: Labels
-    chosen: Labels
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> InferenceRequest:
+        """Return the request that a run file keeps as its parameters."""
+        lists = {key: tuple(v) for key, v in parameters.items() if isinstance(v, list)}
+        return cls(**{**parameters, **lists})
 
 
 def run_inference(
@@ -96,100 +103,121 @@ def run_inference(
     LabctlError
         If the network or the images cannot be had, or the network does not fit the chip.
     """
-    task = _load(asked)
-    plan = map_network(task.network, station.geometry, task.images.train_images)
-    facts: dict[str, Any] = {
-        "count": len(task.test_labels),
-        "accuracy_software": accuracy_software(task.network, task.test_images, task.test_labels),
-        "accuracy_quantized": accuracy_quantized(plan, task.test_images, task.test_labels),
-    }
-    parameters = {"model": asked.model, "images": asked.images, "train": asked.train}
+    task = _load(asked, station)
+    counts = pulse_counts(station)
+    maps = [MapSpec(PULSE_COUNT, "", station.geometry, "Programming pulses received")]
     attributes = {
         "procedure": PROCEDURE,
-        "parameters": parameters | {"count": len(task.test_labels)},
+        "parameters": asdict(asked),
         **station_attributes(station, operator),
     }
-    with (
-        guarded(station, beside=path),
-        RunWriter.create(path, columns=COLUMNS, attributes=attributes) as run,
-    ):
+    with RunWriter.create(
+        path, columns=COLUMNS, maps=[] if counts is None else maps, attributes=attributes
+    ) as run:
+        if counts is not None:
+            run.append_map(PULSE_COUNT, station.now(), counts)
+        return _carry_out(Stages(task, station, run, progress, counts))
+
+
+def resume_inference(path: Path, station: Station, *, progress: Progress) -> dict[str, Any]:
+    """Go on with a network's run that ended early, on the bench that holds its chip.
+
+    What was asked of the network is not asked again. Cells are read and written on from what they
+    hold; training goes on from the checkpoint beside the run.
+
+    Parameters
+    ----------
+    path : Path
+        The run file.
+    station : Station
+        The bench, with the chip as the run left it.
+    progress : Progress
+        Is told how far each step has come.
+
+    Returns
+    -------
+    dict
+        As `run_inference`.
+
+    Raises
+    ------
+    NotResumableError
+        If the run is complete, or the chip is not as the run left it.
+    """
+    recover(path)
+    run = open_run(path)
+    if run.status == "complete":
+        raise NotResumableError(f"{path}: the run is complete; there is nothing to resume")
+    task = _load(InferenceRequest.of(run.parameters), station)
+    counts = pulse_counts(station)
+    settlement = settle(run, counts, station.geometry)
+    began = _counts_at_first(run)
+    done, facts = run.points, _facts_so_far(run)
+    lost = settlement.message if settlement.delivered is False else None
+    with reopened(path, undelivered=lost) as writer:
+        if counts is not None and began is not None:
+            writer.append_map(PULSE_COUNT, station.now(), counts)
+        for kind, text in guardian_events(path):
+            writer.event(station.now(), kind, text)
+        told = f"{len(done)} stages are finished; {settlement.text}"
+        writer.event(station.now(), "resumed", told)
+        stages = Stages(task, station, writer, progress, began)
+        stages.take_up(facts, done)
+        return _carry_out(stages)
+
+
+def _counts_at_first(run: Run) -> npt.NDArray[np.int64] | None:
+    return run.map(PULSE_COUNT)[1][0].astype(np.int64) if PULSE_COUNT in run.maps else None
+
+
+def _facts_so_far(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for event in run.events:
+        if event.kind == FACTS:
+            found |= json.loads(event.text)
+    return found
+
+
+def _carry_out(stages: Stages) -> dict[str, Any]:
+    """Carry out the stages that are left, the bench guarded, and end the run file."""
+    station, run = stages.station, stages.run
+    with guarded(station, beside=run.path):
         station.ledger = run.ledger
         try:
-            facts |= _on_the_array(task, plan, station, run, progress)
+            stages.carry_out()
         except KeyboardInterrupt:
-            run.finish("aborted", facts)
+            run.finish("aborted", stages.facts)
             raise
-        run.finish("complete", facts)
-    return {"file": path, **facts}
+        run.finish("complete", stages.facts)
+    checkpoint_path(run.path).unlink(missing_ok=True)
+    return {"file": run.path, **stages.facts}
 
 
-def chosen_tests(images: ImageSet, count: int | None) -> Labels:
+def chosen_tests(images: ImageSet, count: int | None) -> npt.NDArray[np.int64]:
     """Return the numbers of `count` test images, a fixed random choice; of all for None."""
     n = len(images.test_labels)
     return np.sort(np.random.default_rng(0).permutation(n)[:count])
 
 
-def _load(asked: InferenceRequest) -> _Task:
+def _load(asked: InferenceRequest, station: Station) -> Task:
+    """Load what a request names, and refuse what cannot be before anything is begun."""
     images = load_images(asked.images)
     network = load_network(asked.model, asked.images)
-    chosen = chosen_tests(images, asked.count)
-    return _Task(
-        asked, images, network, images.test_images[chosen], images.test_labels[chosen], chosen
+    if asked.input_scale is not None:
+        network = replace(network, input_scale=asked.input_scale)
+    plan = map_network(network, station.geometry, images.train_images)
+    chosen_layers(plan, asked.layers)
+    share = max(0.1, min(1.0, LEAST_TRAINING_IMAGES / len(images.train_labels)))
+    settings = TrainSettings(
+        layers=asked.layers,
+        fraction=share if asked.fraction is None else asked.fraction,
+        seed=asked.seed,
     )
-
-
-def _on_the_array(
-    task: _Task, plan: NetworkPlan, station: Station, run: RunWriter, progress: Progress
-) -> dict[str, Any]:
-    written = program(station, plan, progress=progress)
-    facts: dict[str, Any] = {
-        "cells": len(written.cells),
-        "cells_failed": int(written.failed.sum()),
-        "cells_known_stuck": written.known_stuck,
-        "programming_error": written.error,
-        "programming_pulses": written.pulses,
-    }
-    for failure in written.failures():
-        run.event(station.now(), "write-failed", failure)
-    found = _ask(task, plan, station, run, Stage.PROGRAMMED, progress)
-    facts |= {
-        "accuracy_programmed": found.accuracy,
-        "accuracy_trained": None,
-        "images_per_second": found.images_per_second,
-        "saturated": found.saturated,
-        "clipped": found.clipped,
-    }
-    if task.asked.train:
-        trained = train_in_situ(
-            station, plan, task.images, TrainSettings(seed=task.asked.seed), progress=progress
-        )
-        found = _ask(task, plan, station, run, Stage.TRAINED, progress)
-        facts |= {
-            "accuracy_trained": found.accuracy,
-            "training_images": trained.images,
-            "training_writes": trained.writes,
-            "training_pulses": trained.pulses,
-            "clipped_requests": trained.clipped_requests,
-        }
-    return facts
-
-
-def _ask(
-    task: _Task,
-    plan: NetworkPlan,
-    station: Station,
-    run: RunWriter,
-    stage: Stage,
-    progress: Progress,
-) -> InferenceResult:
-    found = infer(station, plan, task.test_images, task.test_labels, progress=progress)
-    run.append(
-        {
-            "time": station.now(),
-            "stage": int(stage),
-            "image": task.chosen,
-            "label": task.test_labels,
-            "predicted": found.predictions,
-        }
+    return Task(
+        images,
+        plan,
+        chosen_tests(images, asked.count),
+        asked.settle,
+        settings if asked.train else None,
+        asked.again,
     )
-    return found

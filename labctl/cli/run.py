@@ -18,7 +18,8 @@ from labctl.facts import brief
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from labctl.engine import RunResult
+    from labctl.engine import ProgressSink, RunResult
+    from labctl_instruments.station import Station
     from labctl_procedures.procedure import ChipProcedure
 
 
@@ -94,13 +95,26 @@ def _measure(
 def _go_on(path: Path, bench: str | None, as_json: bool) -> None:
     from labctl.cli.progress import ProgressBar
     from labctl.engine import resume
+    from labctl.inference_file import PROCEDURE as INFERENCE
     from labctl.resumption import bench_of
     from labctl_data.run_file import open_run
 
-    where = bench_of(open_run(path), bench)
+    run = open_run(path)
+    where = bench_of(run, bench)
+    go_on = _resume_network if run.procedure == INFERENCE else resume
     with where.open() as station, ProgressBar() as progress:
-        ended = _ended(lambda: resume(path, station, progress=progress))
+        ended = _ended(lambda: go_on(path, station, progress=progress))
     _tell(*ended, as_json)
+
+
+def _resume_network(path: Path, station: Station, *, progress: ProgressSink) -> RunResult:
+    """Go on with a run of `labctl infer`."""
+    from labctl.engine import RunResult
+    from labctl.inference import resume_inference
+    from labctl_data.run_file import open_run
+
+    facts = resume_inference(path, station, progress=progress)
+    return RunResult(path, "complete", open_run(path).rows, facts)
 
 
 def _ended(perform: Callable[[], RunResult]) -> tuple[RunResult, str | None]:

@@ -58,7 +58,7 @@ def inference_section(run: Run, place: str) -> Section:
     name = f"The network on {place}" if place else "The network"
     parts: list[Picture | Listing] = [_accuracies(run)]
     for stage in (Stage.TRAINED, Stage.PROGRAMMED):
-        labels, predictions = stage_predictions(run, stage)
+        _, labels, predictions = stage_predictions(run, stage)
         if len(labels):
             parts.append(
                 Picture(

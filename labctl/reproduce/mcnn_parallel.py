@@ -9,10 +9,11 @@ from labctl.report.page import Picture
 from labctl.report.published import PARALLEL
 from labctl.reproduce.figures import Row, row
 from labctl.reproduce.mcnn import notes
+from labctl.reproduce.published_loss import PLAIN, PUBLISHED_LOSS
 from labctl.reproduce.registry import Entry, Findings, Parts
 from labctl.reproduce.study import Study
 from labctl_instruments.station import Station
-from labctl_procedures.network import NetworkPlan, infer
+from labctl_procedures.network import NetworkPlan, TrainSettings, infer
 
 GROUPS = 3
 STAGES = ("before", "after")
@@ -23,13 +24,13 @@ Found = dict[tuple[str, str, str], list[float]]
 
 def run(study: Study) -> Findings:
     """Program three groups, and find each group's error on its images, before and after."""
-    network = study.network()
+    network = study.network(PLAIN if study.images.name == "mnist" else "mcnn")
     found: Found = {}
-    for station in study.stations():
+    for trial, station in enumerate(study.stations()):
         plan = study.plan(station, network, copies=GROUPS)
-        study.transfer(station, plan)
+        study.transfer(station, plan, PUBLISHED_LOSS.writing(trial))
         _note(found, study, station, plan, "before")
-        study.train(station, plan)
+        study.train(station, plan, TrainSettings(error=PUBLISHED_LOSS.error(100 + trial)))
         _note(found, study, station, plan, "after")
     published = PARALLEL if study.images.name == "mnist" else {}
     rows = {
@@ -47,7 +48,7 @@ def run(study: Study) -> Findings:
         ]
 
     ordered = sorted(rows, key=lambda key: (KINDS.index(key[0]), key[1], STAGES.index(key[2])))
-    return Findings([rows[key] for key in ordered], pictures, notes(study))
+    return Findings([rows[key] for key in ordered], pictures, [*notes(study), PUBLISHED_LOSS.words])
 
 
 def _note(found: Found, study: Study, station: Station, plan: NetworkPlan, stage: str) -> None:

@@ -88,7 +88,7 @@ class Checkpoint:
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return json.loads(str(file["facts"])), {name: file[name] for name in STATE}
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise NetworkError(f"{self.path}: not a checkpoint of training ({error})") from error
