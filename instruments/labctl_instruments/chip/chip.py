@@ -99,13 +99,6 @@ class Chip:
         self._mac_events = 0
         self._conflicts = np.zeros(geometry.n_cells, np.uint32)
         self._changes = 0
-        self._periphery = Periphery(
-            self.model,
-            geometry,
-            seed=seed,
-            wire_resistance=wire_resistance,
-            converters=converters or ConverterSpread(),
-        )
         kernels.draw_devices(self._tables)
         self._replace_devices(cell_parameters or {})
         if not noise:
@@ -115,6 +108,14 @@ class Chip:
             self.model.relaxation_drift.any()
             or self.model.relaxation_sigma.any()
             or self._tables.devices["rtn_amplitude"].any()
+        )
+        self._periphery = Periphery(
+            self.model,
+            geometry,
+            seed=seed,
+            wire_resistance=wire_resistance,
+            is_still=self._is_still,
+            converters=converters or ConverterSpread(),
         )
 
     def _replace_devices(self, cell_parameters: Mapping[str, npt.ArrayLike]) -> None:
@@ -350,6 +351,7 @@ class Chip:
             plan,
             lines,
             lambda cells: self._standing(cells, float(time)),
+            lambda cells: self.conductances(cells, time),
             moment=(self._changes, None if self._is_still else float(time)),
         )
         return multiply(request, codes, (self._tables.key, first), self._workers)

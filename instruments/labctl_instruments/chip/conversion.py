@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.model.compiled import compiled, fused, inlined
+from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.random import Key
 from labctl_instruments.chip.request import LONGEST_RUN
@@ -44,6 +45,8 @@ class Scratch(NamedTuple):
     """View of `work` in one dimension."""
     weights: TableArray
     """Weight of each pack's bit, shape (n,)."""
+    blocks: npt.NDArray[np.int64]
+    """Block of each pack, shape (n,)."""
 
 
 def chunks(n_vectors: int, threads: int) -> Iterator[slice]:
@@ -70,7 +73,7 @@ def convert_chunk(
     n = 8 * sums.noisy.shape[3] * LONGEST_RUN
     work = np.zeros((n, 2 * WIDE), np.float32)
     views = (work.view(PACK)[:, 0], work.reshape(-1))
-    scratch = Scratch(bits, work, *views, np.zeros(n, np.float32))
+    scratch = Scratch(bits, work, *views, np.zeros(n, np.float32), np.zeros(n, np.int64))
     return int(convert_noisily(sums, vectors, (key, event), scratch, out))
 
 
@@ -176,7 +179,10 @@ def convert_noisily(
             n = look_up_run(sums, vectors[v], block, scratch)
             if n > 0:
                 start = np.uint32(block * 8 * n_packs * WIDE)
-                convert_packs(scratch.work, scratch.weights[:n], sums.top, start, keys)
+                if sums.edges.shape[1] > 0:
+                    convert_crookedly(sums, scratch, n, start, keys)
+                else:
+                    convert_packs(scratch.work, scratch.weights[:n], sums.top, start, keys)
                 fold(scratch.numbers, 2 * WIDE * n_packs, n // n_packs)
                 add_outputs(sums, block, scratch.work, out[v])
                 if sums.saturable:
@@ -197,6 +203,7 @@ def look_up_run(sums: Sums, vector: CodeArray, block: int, scratch: Scratch) -> 
                 for pack in range(sums.packs.shape[3]):
                     scratch.work_packs[n + pack] = sums.packs[member, 0, on, pack]
                     scratch.weights[n + pack] = np.float32(1 << k)
+                    scratch.blocks[n + pack] = member
                 if scratch.bits.shape[0] > 1:
                     add_groups(sums.noisy[member], scratch.bits, k, scratch.work[n:])
                 n += sums.packs.shape[3]
@@ -269,6 +276,42 @@ def convert_packs(
             clipped = min(code, highest)
             pack[i] = clipped * weight
             pack[i + WIDE] = min(code - clipped, one)
+
+
+@inlined
+def convert_crookedly(
+    sums: Sums, scratch: Scratch, n: int, start: np.uint32, keys: tuple[np.uint32, np.uint32]
+) -> None:
+    """Do as `convert_packs` with converters whose codes are not equally wide."""
+    highest = np.float32(sums.top)
+    for p in range(n):
+        pack, weight = scratch.work[p], scratch.weights[p]
+        first = p % sums.noisy.shape[3] * WIDE
+        for i in range(WIDE):
+            word = rnd.mixed(np.uint32(start + np.uint32(WIDE * p + i)), keys[0], keys[1])
+            value = pack[i] + pack[i + WIDE] * rnd.normal_of(word)
+            edges = sums.edges[sums.edges_of[scratch.blocks[p], first + i]]
+            code = np.float32(code_between(edges, value))
+            clipped = min(code, highest)
+            pack[i] = clipped * weight
+            pack[i + WIDE] = code - clipped
+
+
+@inlined
+def code_between(edges: FloatArray, value: float) -> int:
+    """Return the code between whose edges a current lies; one above the top beyond the range.
+
+    The search begins at the code that a straight converter would give.
+    """
+    top = int(edges.shape[0])
+    if value >= top + 1:
+        return top + 1
+    code = min(max(int(np.floor(value)), 0), top)
+    while code > 0 and value < edges[code - 1]:
+        code -= 1
+    while code < top and value >= edges[code]:
+        code += 1
+    return code
 
 
 @inlined

@@ -9,7 +9,7 @@ from labctl_instruments.chip import driven, products
 from labctl_instruments.chip.conversion import chunks, convert_chunk
 from labctl_instruments.chip.random import Key
 from labctl_instruments.chip.request import Request
-from labctl_instruments.chip.sums import tabulate
+from labctl_instruments.chip.sums import is_tabulable, tabulate
 from labctl_instruments.chip.workers import Workers
 
 CodeArray = npt.NDArray[np.uint8]
@@ -35,7 +35,7 @@ def multiply(
     """
     out = np.empty((len(codes), request.plan.n_outputs), np.int32)
     narrow = request.plan.width <= WIDEST_TABLES and request.plan.dac_bits == 1
-    if narrow and request.is_straight:
+    if narrow and is_tabulable(request, n_vectors=len(codes)):
         return out, _by_tables(request, codes, draws, workers, out)
     if driven.fits(request):
         return out, _by_inputs(request, codes, draws, workers, out)

@@ -17,8 +17,10 @@ from labctl_instruments.chip.crossbar import Tiles, Wires
 from labctl_instruments.chip.request import Layout, LineArray, Request, layout_of
 
 Standing = Callable[[LineArray], FloatArray]
-"""Returns what cells (n,) conduct at the moment of the MAC, shape (n,), in S."""
+"""Returns what cells (n,) conduct, shape (n,), in S."""
 
+DRIFT_WITHOUT_EFFECT = 1e-3
+"""Relative drift of a cell up to which the wires' part in its current is taken to stand."""
 _PLANS_KEPT = 64
 
 
@@ -35,6 +37,8 @@ class Periphery:
         Seed of the chip.
     wire_resistance : float
         Of one segment of a bit or source line, in ohm; 0: ideal lines.
+    is_still : bool
+        Whether only pulses change the cells: the drops along wires are then always exact.
     converters : ConverterSpread
         How far the converters are from ideal.
     """
@@ -46,10 +50,14 @@ class Periphery:
         *,
         seed: int,
         wire_resistance: float,
+        is_still: bool,
         converters: ConverterSpread,
     ) -> None:
         self._model, self._geometry = model, geometry
-        self._tiles = Tiles(Wires.alike(wire_resistance)) if wire_resistance else None
+        self._tiles = None
+        if wire_resistance:
+            tolerance = 0.0 if is_still else DRIFT_WITHOUT_EFFECT
+            self._tiles = Tiles(Wires.alike(wire_resistance), tolerance=tolerance)
         self._converters = Converters(converters, geometry, seed=seed)
         self._known: dict[int, tuple[Hashable, Request]] = {}
 
@@ -58,19 +66,27 @@ class Periphery:
         return self._converters.turns(np.asarray(rows, np.int64), plan)
 
     def request(
-        self, plan: MacPlan, lines: LineArray, standing: Standing, *, moment: Hashable
+        self,
+        plan: MacPlan,
+        lines: LineArray,
+        standing: Standing,
+        settled: Standing,
+        *,
+        moment: Hashable,
     ) -> Request:
         """Return what the conversions of a plan need.
 
-        It is worked out anew only where `moment`, which says when the cells were as they are, is
-        another than at the plan's last request. Plans are known by identity and do not change.
+        `standing` tells what cells conduct at that moment, `settled` the same without two-state
+        noise (for the drops along wires, to which single cells add little). The request is worked
+        out anew only where `moment`, which says when the cells were as they are, is another than at
+        the plan's last one. Plans are known by identity and do not change.
         """
         known_moment, known = self._known.pop(id(plan), (None, None))
         if known is None or not np.array_equal(known.layout.lines, lines):
             known = self._blank(plan, layout_of(plan, lines, self._geometry))
             known_moment = None
         if known_moment != moment:
-            known = replace(known, steps=self._steps(known, standing))
+            known = replace(known, steps=self._steps(known, standing, settled))
         self._known[id(plan)] = (moment, known)  # a request holds its plan, so its id is its own
         if len(self._known) > _PLANS_KEPT:
             self._known.pop(next(iter(self._known)))
@@ -94,31 +110,31 @@ class Periphery:
             converter_noise=converters.noise / plan.lsb,
         )
 
-    def _steps(self, request: Request, standing: Standing) -> FloatArray:
+    def _steps(self, request: Request, standing: Standing, settled: Standing) -> FloatArray:
         """Return the currents that reach the converters, shape (n_blocks, width, n_lines).
 
         In ADC steps, without read noise, each input alone at its highest digit.
         """
         layout, volts = request.layout, request.plan.read_voltage
         chord = request.digit_currents[-1] / volts if volts else 1.0
-        amperes = volts * self._effective(layout.cells, lambda cells: chord * standing(cells))
+        part = self._arriving(layout.cells, lambda cells: chord * settled(cells))
         steps = np.zeros(layout.used.shape)
-        steps[layout.used] = amperes / request.plan.lsb
-        steps *= request.gains[:, np.newaxis]
+        steps[layout.used] = part * standing(layout.cells)
+        steps *= request.gains[:, np.newaxis] * (request.digit_currents[-1] / request.plan.lsb)
         return steps
 
-    def _effective(self, cells: LineArray, standing: Standing) -> FloatArray:
-        """Return what source lines see of cells while all word lines are on, shape (n,), in S.
+    def _arriving(self, cells: LineArray, chords: Standing) -> FloatArray | float:
+        """Return the part of cells' currents that arrives while all word lines are on, (n,).
 
-        Wires make it less than what the cell conducts, by all that the other cells of its array
-        draw. Each cell counts with its chord at the read voltage: drops are small.
+        Wires take the rest, by what all cells of the array draw. Each counts with its chord at the
+        read voltage: drops are small.
         """
         if self._tiles is None:
-            return standing(cells)
+            return 1.0
         pes, rows, columns = self._geometry.shape
         size = rows * columns
-        seen = np.zeros((pes, rows, columns))
+        part = np.ones((pes, rows, columns))
         for pe in np.unique(cells // size).tolist():
-            conductance = standing(np.arange(pe * size, (pe + 1) * size))
-            seen[pe] = self._tiles.effective(pe, conductance.reshape(rows, columns))
-        return np.asarray(seen.reshape(-1)[cells])
+            conductance = chords(np.arange(pe * size, (pe + 1) * size)).reshape(rows, columns)
+            part[pe] = self._tiles.arriving(pe, conductance)
+        return np.asarray(part.reshape(-1)[cells])

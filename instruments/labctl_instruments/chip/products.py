@@ -16,6 +16,7 @@ import numpy.typing as npt
 from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
+from labctl_instruments.chip.conversion import code_between
 from labctl_instruments.chip.random import Key
 from labctl_instruments.chip.request import LineArray, Request
 from labctl_instruments.chip.sums import TIE
@@ -145,20 +146,9 @@ def shake(
 
 @inlined
 def bend(row: npt.NDArray[Any], edges: FloatArray, edges_of: LineArray) -> None:
-    """Replace currents by the codes of crooked converters, + 1/2.
-
-    Codes beyond the top count as the first above it; the search begins where a straight converter
-    would find the code.
-    """
-    n = edges.shape[1]
+    """Replace currents by the codes of crooked converters, + 1/2."""
     for line in range(row.shape[0]):
-        edge = edges[edges_of[line]]
-        code = min(max(int(np.floor(row[line])), 0), n)
-        while code > 0 and row[line] < edge[code - 1]:
-            code -= 1
-        while code < n and row[line] >= edge[code]:
-            code += 1
-        row[line] = code + 0.5 if row[line] < n + 1 else n + 1.5
+        row[line] = code_between(edges[edges_of[line]], row[line]) + 0.5
 
 
 @inlined

@@ -56,6 +56,10 @@ class Sums(NamedTuple):
     """Sign of each line, shape (n_blocks, n_lines)."""
     run_ends: LineArray
     """First block after the run that begins at a block, shape (n_blocks,); see `_run_ends`."""
+    edges: FloatArray
+    """Of crooked converters, as in `Request`."""
+    edges_of: LineArray
+    """Row of `edges` for each line, padded to whole packs, shape (n_blocks, n_packs * WIDE)."""
     top: int
     """Highest code."""
     bits: int
@@ -66,6 +70,11 @@ class Sums(NamedTuple):
     """Inputs of one group."""
     saturable: bool
     """Whether any noisy conversion can meet the top of the range."""
+
+
+def is_tabulable(request: Request, *, n_vectors: int) -> bool:
+    """Tell whether tables serve: codes of crooked converters are known there or meet noise."""
+    return request.is_straight or request.is_noisy or _groups(request.plan.width, n_vectors) == 1
 
 
 def tabulate(request: Request, *, n_vectors: int) -> Sums:
@@ -79,8 +88,7 @@ def tabulate(request: Request, *, n_vectors: int) -> Sums:
         Vectors to come: few do not pay for large tables.
     """
     plan, layout = request.plan, request.layout
-    largest = next(width for least, width in _GROUP_WIDTHS if n_vectors >= least)
-    groups = math.ceil(plan.width / largest)
+    groups = _groups(plan.width, n_vectors)
     size = math.ceil(plan.width / groups)
     n_packs, top = math.ceil(plan.n_lines / WIDE), 2**plan.adc_bits - 1
     padded = np.zeros((plan.n_blocks, groups * size, n_packs * WIDE))
@@ -98,7 +106,7 @@ def tabulate(request: Request, *, n_vectors: int) -> Sums:
         exact = _all_sums(grouped)
         exact[:, 0] += bases[:, np.newaxis] + TIE
     if groups == 1 and not request.is_noisy:
-        reached = np.floor(exact[:, 0, :, : plan.n_lines])
+        reached = _codes(request, exact[:, 0, :, : plan.n_lines])
         above = (reached > top).sum(axis=2)
         codes, exact = np.clip(reached, 0.0, top).astype(np.float32), exact[:, :, :0]
     return Sums(
@@ -110,6 +118,8 @@ def tabulate(request: Request, *, n_vectors: int) -> Sums:
         outputs=layout.outputs,
         signs=layout.signs,
         run_ends=layout.run_ends,
+        edges=request.edges,
+        edges_of=np.pad(request.edges_of, ((0, 0), (0, n_packs * WIDE - plan.n_lines))),
         top=top,
         bits=plan.input_bits,
         width=plan.width,
@@ -166,6 +176,25 @@ def _can_saturate(request: Request) -> bool:
     variance = request.relative_noise**2 * (steps**2).sum(axis=1) + request.converter_noise**2
     highest = mean + LARGEST_NORMAL * np.sqrt(variance) + 0.5
     return bool((highest >= 2**request.plan.adc_bits).any())
+
+
+def _groups(width: int, n_vectors: int) -> int:
+    """Return into how many groups the inputs of a block fall."""
+    largest = next(width for least, width in _GROUP_WIDTHS if n_vectors >= least)
+    return math.ceil(width / largest)
+
+
+def _codes(request: Request, steps: FloatArray) -> FloatArray:
+    """Return codes of currents + 1/2, (n_blocks, patterns, n_lines); beyond the range one more."""
+    codes = np.floor(steps)
+    if request.is_straight:
+        return codes
+    highest = request.edges.shape[1]
+    for block, line in np.ndindex(request.edges_of.shape):
+        edges, of_line = request.edges[request.edges_of[block, line]], steps[block, :, line]
+        found = np.searchsorted(edges, of_line, side="right")
+        codes[block, :, line] = np.where(of_line < highest + 1, found, highest + 1)
+    return codes
 
 
 def _all_sums(grouped: FloatArray) -> FloatArray:

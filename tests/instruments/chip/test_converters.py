@@ -105,6 +105,37 @@ def test_a_crooked_converter_gives_the_code_between_whose_edges_the_current_lies
     assert (codes != straight).any()
 
 
+@pytest.mark.parametrize(("width", "n"), [(9, 100), (16, 100), (16, 3)])
+def test_a_crooked_converter_errs_alike_with_and_without_noise(
+    make: Make, yao: SoftBoundModel, width: int, n: int
+) -> None:
+    """Tables of known codes, of noisy sums, and products of matrices: noise of next to nothing."""
+    spread = ConverterSpread(bow=0.02, step=0.3, offset=200e-9)
+    still = yao.with_parameters(rtn_fraction=0.0, read_noise=1e-7)
+    plan = MacPlan(
+        np.tile(np.arange(width), (2, 1)),
+        np.tile(np.arange(12), (2, 1)),
+        np.ones((2, 12), np.int64),
+        width * 1.4e-6,
+    )
+    rows = np.arange(24).reshape(2, 12)
+    vectors = np.random.default_rng(1).integers(0, 256, (n, 2 * width)).astype(np.uint8)
+    conductance = np.random.default_rng(0).uniform(2e-6, 20e-6, ROWS * COLUMNS)
+    quiet, noisy = (
+        make(noise=False, converters=spread),
+        make(still, converters=spread),
+    )
+    quiet.imprint(np.arange(ROWS * COLUMNS), conductance)
+    noisy.imprint(np.arange(ROWS * COLUMNS), conductance)
+
+    known, beyond = quiet.mac(vectors, rows, plan, 0.0)
+    met, beyond_too = noisy.mac(vectors, rows, plan, 0.0)
+
+    assert (known == met).mean() > 0.97
+    assert abs(beyond - beyond_too) <= 0.01 * beyond
+    assert beyond > 0
+
+
 def test_the_bow_is_a_parabola_between_the_ends_of_the_range() -> None:
     converters = Converters(ConverterSpread(bow=0.01), Geometry(1, 400, 1), seed=1)
 

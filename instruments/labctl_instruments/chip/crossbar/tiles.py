@@ -1,4 +1,4 @@
-"""Effective matrices of a chip's arrays, worked out anew only where a cell has changed."""
+"""What wires leave of a chip's cells, worked out anew only where a cell has changed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,32 @@ from labctl_instruments.chip.crossbar.network import Wires
 
 
 class Tiles:
-    """Remember the effective matrix of each array, and the conductances it was made of."""
+    """Remember of each array which part of its conductances arrives at the source lines.
 
-    def __init__(self, wires: Wires) -> None:
-        self._wires = wires
+    Parameters
+    ----------
+    wires : Wires
+        Resistances of the wires.
+    tolerance : float
+        Relative change of a cell up to which the parts stand. The error is then at most about that
+        part of the drop, itself a small part of the current; with 0 there is none.
+    """
+
+    def __init__(self, wires: Wires, *, tolerance: float = 0.0) -> None:
+        self._wires, self._tolerance = wires, tolerance
         self._known: dict[int, tuple[FloatArray, FloatArray]] = {}
 
-    def effective(self, number: int, conductance: FloatArray) -> FloatArray:
-        """Return the effective matrix of array `number`, shape (rows, columns), in S."""
+    def arriving(self, number: int, conductance: FloatArray) -> FloatArray:
+        """Return the effective matrix of array `number` over its conductances (rows, columns).
+
+        1 where a cell conducts nothing.
+        """
         if number in self._known:
-            made_of, matrix = self._known[number]
-            if np.array_equal(made_of, conductance):
-                return matrix
+            made_of, part = self._known[number]
+            if (np.abs(conductance - made_of) <= self._tolerance * made_of).all():
+                return part
         matrix = effective_matrix(conductance, self._wires)
-        self._known[number] = (conductance.copy(), matrix)
-        return matrix
+        joined = conductance > 0.0
+        part = np.divide(matrix, conductance, out=np.ones_like(matrix), where=joined)
+        self._known[number] = (conductance.copy(), part)
+        return part

@@ -37,16 +37,29 @@ def test_wires_of_next_to_no_resistance_change_nothing() -> None:
 
 
 def test_a_tile_is_worked_out_anew_only_when_a_cell_has_changed() -> None:
-    tiles, cells = Tiles(WIRES), random_cells((8, 4))
-    first = tiles.effective(0, cells)
+    tiles, cells = Tiles(WIRES), random_cells((8, 4), opens=0.0)
+    first = tiles.arriving(0, cells)
 
-    again, other = tiles.effective(0, cells.copy()), tiles.effective(1, cells)
-    cells[2, 3] *= 1.5
-    changed = tiles.effective(0, cells)
+    again, other = tiles.arriving(0, cells.copy()), tiles.arriving(1, cells)
+    cells[2, 3] *= 1.0001
+    changed = tiles.arriving(0, cells)
 
     assert again is first
     assert other is not first
-    np.testing.assert_array_equal(changed, effective_matrix(cells, WIRES))
+    np.testing.assert_allclose(changed * cells, effective_matrix(cells, WIRES), rtol=1e-14)
+
+
+def test_a_drift_within_the_tolerance_is_off_by_that_part_of_the_drop() -> None:
+    tiles, cells = Tiles(WIRES, tolerance=1e-3), random_cells((32, 16), opens=0.0)
+    first = tiles.arriving(0, cells)
+    drifted = cells * (1.0 + 1e-3 * np.random.default_rng(1).uniform(-1, 1, cells.shape))
+
+    part = tiles.arriving(0, drifted)
+
+    assert part is first
+    drop = drifted - effective_matrix(drifted, WIRES)
+    error = np.abs(part * drifted - effective_matrix(drifted, WIRES))
+    assert (error <= 2e-3 * np.abs(drop) + 1e-18).all()
 
 
 def test_cells_that_are_no_conductance_and_ladders_too_wide_are_refused() -> None:
