@@ -15,8 +15,9 @@ from labctl_instruments.bench.loading import parse_bench
 from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.rack import Rack
 from labctl_instruments.virtual.serving.server import BenchServer
+from tests.instruments.virtual.conftest import MATRIX, bench_document
 
-FRAME, MATRIX = "GPIB0::17::INSTR", "GPIB0::1::INSTR"
+FRAME = "GPIB0::17::INSTR"
 GATE = 3.0
 
 
@@ -38,40 +39,20 @@ class ServedFrame:
         return self.rack.exchange(FRAME, b"ERRX?\n").decode().strip()
 
 
+MODULES = {"bit": ("hrsmu", "1"), "source": ("hrsmu", "2"), "gate": ("mpsmu", "3")}
+PULSES = {"pulser": ("spgu", "5")}
+
+
 def _document(*, has_pulses: bool) -> dict[str, Any]:
     """Return the parsed TOML of a bench of 8 x 4 cells, without noise."""
-    modules = {"bit": ("hrsmu", "1"), "source": ("hrsmu", "2"), "gate": ("mpsmu", "3")}
-    roles = {"bit": "bit-line", "source": "source-line", "gate": "word-line"}
-    instruments: dict[str, dict[str, str]] = {
-        name: {
+    document = bench_document("smu", noise=False, spread=False)
+    for name, (module, slot) in (MODULES | (PULSES if has_pulses else {})).items():
+        document["instruments"][name] |= {
             "driver": f"keysight-b1500a-{module}",
             "address": FRAME,
             "channel": slot,
-            "role": roles[name],
         }
-        for name, (module, slot) in modules.items()
-    }
-    pulser = {"driver": "keysight-81160a", "address": "GPIB0::10::INSTR", "role": "pulser"}
-    if has_pulses:
-        pulser |= {"driver": "keysight-b1500a-spgu", "address": FRAME, "channel": "5"}
-    clock = {"driver": "bench-clock", "address": "TCPIP0::clock::hislip0::INSTR", "role": "clock"}
-    matrix = {"driver": "keithley-707b", "address": MATRIX, "role": "matrix"}
-    return {
-        "kind": "smu",
-        "identity": {"wafer": "simulated", "die": "x0y0", "chip": "small"},
-        "geometry": {"pes": 1, "rows": 8, "columns": 4},
-        "envelope": {
-            "voltage": 3.5,
-            "gate_voltage": 5.0,
-            "current": 1e-3,
-            "energy": 1e-9,
-            "pulses": 1000,
-        },
-        "instruments": {**instruments, "pulser": pulser, "matrix": matrix, "clock": clock},
-        "lines": {"BL[0:4]": "matrix:1-4", "SL[0:8]": "matrix:5-12", "WL[0:8]": "matrix:13-20"},
-        "rows": {"A": "ground", "B": "bit", "C": "source", "D": "gate", "E": "pulser:1"},
-        "virtual": {"preset": "yao", "seed": 3, "noise": False, "spread": False},
-    }
+    return document
 
 
 @pytest.fixture
