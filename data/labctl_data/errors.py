@@ -8,7 +8,8 @@ LabctlError                     what labctl says when asked for what cannot be
 │   │   └── NotARunFileError    a file that is something else
 │   ├── ChipFileError           a chip file
 │   │   └── NotAChipFileError   a file that is something else
-│   └── LedgerError             a pulse ledger
+│   ├── LedgerError             a pulse ledger
+│   └── CatalogueError          the catalogue of a folder
 ├── MissingExtraError           a package of an extra that is not installed
 └── FitError                    data that cannot be fitted
 """
@@ -54,6 +55,10 @@ class TableError(FileError):
 
 class LedgerError(FileError):
     """A pulse ledger cannot be written or read."""
+
+
+class CatalogueError(FileError):
+    """The catalogue of a folder cannot be read or written; its run files are not concerned."""
 
 
 class MissingExtraError(LabctlError, ImportError):

@@ -37,8 +37,8 @@ def take_screenshot(bench: str, path: Path) -> None:
     application = make_application()
     journal = listen(alone=True)
     catch_exceptions()
-    session = Session()
     with TemporaryDirectory() as folder:
+        session = Session(Path(folder) / "queue.sqlite")
         settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
         window = OperatorWindow(session, journal, settings)
         window.resize(*SIZE)

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer
 from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from labctl_gui import theme
 from labctl_gui.panels.array_panel import ArrayPanel
@@ -18,9 +26,15 @@ from labctl_gui.panels.cell_panel import CellPanel
 from labctl_gui.panels.header import Header
 from labctl_gui.panels.live_panel import LivePanel
 from labctl_gui.panels.log_panel import LogPanel
+from labctl_gui.panels.network_panel import NetworkPanel
+from labctl_gui.panels.queue_panel import QueuePanel
 from labctl_gui.panels.run_panel import RunPanel
+from labctl_gui.panels.runs_panel import RunsPanel
+from labctl_gui.state.browser import Browser
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.opened import OpenedRun
+from labctl_gui.state.presets import Presets
+from labctl_gui.state.quantities import Quantity
 from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject
 
@@ -28,7 +42,7 @@ log = logging.getLogger(__name__)
 
 FRAME = 33
 """Time between two looks at the session, in ms."""
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Changes when docks come or go, so that an older layout is not restored over them."""
 
 
@@ -49,6 +63,7 @@ class OperatorWindow(QMainWindow):
         super().__init__()
         self.session = session
         self.sketcher = Sketcher(session)
+        self.browser = Browser()
         self._settings = settings
         self._sketched = 0
         self._closing = False
@@ -72,6 +87,11 @@ class OperatorWindow(QMainWindow):
         self.bench.show_status(status)
         self.bench.offer(self.session.benches)
         self.run.refresh()
+        self.queue.refresh()
+        self.runs.refresh()
+        self.network.show_status(status)
+        self.network.show_verdict(self.session.verdict)
+        self._compare()
         self.array.show_map(self.sketcher.shown_map)
         self.array.read_button.setEnabled(status.is_open and self.session.queue.running is None)
         self._show_source()
@@ -87,6 +107,7 @@ class OperatorWindow(QMainWindow):
     def open_file(self, path: Path) -> None:
         """Show a run file."""
         self.session.open_file(path)
+        self.views.setCurrentWidget(self.array)
         self.live.choose(Subject.RUN)
 
     def wear(self, scheme: theme.Scheme) -> None:
@@ -94,7 +115,8 @@ class OperatorWindow(QMainWindow):
         theme.wear(scheme)
         self._settings.setValue("scheme", scheme.value)
         colours = theme.colours()
-        for panel in (self.header, self.array, self.live, self.cell, self.bench, self.log_panel):
+        plots = (self.array, self.live, self.cell, self.network)
+        for panel in (self.header, *plots, self.bench, self.log_panel):
             panel.wear(colours)
 
     def closeEvent(self, a0: QCloseEvent | None) -> None:  # noqa: N802  (Qt's name)
@@ -111,6 +133,7 @@ class OperatorWindow(QMainWindow):
         self._timer.stop()
         self._save_layout()
         self.sketcher.close()
+        self.browser.close()
         if not self.session.close():
             log.error("the bench did not come to rest in time; look at its outputs")
         a0.accept()
@@ -131,7 +154,11 @@ class OperatorWindow(QMainWindow):
         self.array = ArrayPanel()
         self.live = LivePanel()
         self.cell = CellPanel()
-        self.run = RunPanel(self.session)
+        folder = Path(self._settings.fileName()).parent
+        self.run = RunPanel(self.session, Presets(folder / "presets.json"))
+        self.queue = QueuePanel(self.session)
+        self.runs = RunsPanel(self.browser)
+        self.network = NetworkPanel()
         self.bench = BenchPanel()
         self.log_panel = LogPanel(journal)
 
@@ -140,7 +167,13 @@ class OperatorWindow(QMainWindow):
         self.desk = QMainWindow()
         self.desk.setWindowFlags(Qt.WindowType.Widget)
         self.desk.setDockNestingEnabled(True)
-        self.desk.setCentralWidget(self.array)
+        self.views = QTabWidget()
+        self.views.setDocumentMode(True)
+        for name, view in (("&Array", self.array), ("&Network", self.network)):
+            self.views.addTab(view, name)
+        self.views.addTab(self.runs, "&Data")
+        self.views.currentChanged.connect(self._view_changed)
+        self.desk.setCentralWidget(self.views)
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -157,6 +190,7 @@ class OperatorWindow(QMainWindow):
         self.docks = {
             "Run": self._dock("Run", self.run, area.LeftDockWidgetArea),
             "Bench": self._dock("Bench", self.bench, area.RightDockWidgetArea),
+            "Queue": self._dock("Queue", self.queue, area.RightDockWidgetArea),
             "Live plot": self._dock("Live plot", self.live, area.BottomDockWidgetArea),
             "Cell": self._dock("Cell", self.cell, area.BottomDockWidgetArea),
             "Log": self._dock("Log", self.log_panel, area.BottomDockWidgetArea),
@@ -164,7 +198,9 @@ class OperatorWindow(QMainWindow):
         plot, cell, lines = (self.docks[name] for name in ("Live plot", "Cell", "Log"))
         desk.splitDockWidget(plot, lines, Qt.Orientation.Vertical)
         desk.splitDockWidget(plot, cell, Qt.Orientation.Horizontal)
-        desk.resizeDocks([self.docks["Run"], self.docks["Bench"]], [320, 230], _ACROSS)
+        desk.resizeDocks([self.docks["Run"], self.docks["Bench"]], [320, 270], _ACROSS)
+        right = [self.docks["Bench"], self.docks["Queue"]]
+        desk.resizeDocks(right, [380, 240], Qt.Orientation.Vertical)
         desk.resizeDocks([plot, cell], [420, 320], _ACROSS)
         desk.resizeDocks([plot, lines], [260, 90], Qt.Orientation.Vertical)
 
@@ -213,12 +249,35 @@ class OperatorWindow(QMainWindow):
         self.live.subject_chosen.connect(lambda subject: self._look(subject=subject))
         self.live.choose(Subject.DISTRIBUTION)
         self.run.started.connect(lambda: self._show_run(None))
-        self.run.file_wanted.connect(self.open_file)
+        self.queue.file_wanted.connect(self.open_file)
+        self.queue.edit_wanted.connect(self.run.edit)
+        self.runs.file_wanted.connect(self.open_file)
+        self.runs.compare_wanted.connect(self.session.open_to_compare)
+        self.array.cells_wanted.connect(self.run.take_cells)
+        self.network.wanted.connect(self._run_network)
         self.bench.open_wanted.connect(self.session.open_bench)
         for keys in ("Esc", "Ctrl+."):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(self.session.stop)
+
+    def _view_changed(self, _: int) -> None:
+        if self.views.currentWidget() is self.runs:
+            self.runs.look()
+
+    def _run_network(self, model: str, images: str, count: int | None, train: bool) -> None:
+        from labctl_gui.state.session import inference_request
+
+        self.session.start_inference(inference_request(model, images, count, train))
+
+    def _compare(self) -> None:
+        """Show how the array differs from a run that was picked to compare with."""
+        other = self.session.take_compared()
+        if other is None or other.chip_map is None:
+            return
+        self.array.compare_with(other.chip_map.whole(), other.path.name)
+        self.array.quantity_box.setCurrentText(Quantity.DIFFERENCE.value)
+        self.views.setCurrentWidget(self.array)
 
     def _look(self, **changes: object) -> None:
         self.sketcher.look_at(replace(self.sketcher.view, **changes))  # type: ignore[arg-type]  # the callers name fields of View

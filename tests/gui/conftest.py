@@ -74,8 +74,8 @@ def own_folders(tmp_path, monkeypatch):
 
 @pytest.fixture
 def closed_session(tmp_path: Path) -> Iterator[Session]:
-    """A session without a bench, whose run files go to a folder of the test."""
-    session = Session(tmp_path / "runs")
+    """A session without a bench, with a queue of its own."""
+    session = Session(tmp_path / "queue.sqlite")
     yield session
     assert session.close(timeout=PATIENCE / 1000)
 

@@ -20,16 +20,16 @@ from labctl_gui import app, application
 
 qt = application.make_application()
 
+started = []
+
 def begin():
     window = next((w for w in qt.topLevelWidgets() if hasattr(w, "session")), None)
     if window is None or not window.session.status.is_open or not window.session.procedures:
         return
-    if not window.session.queue.runs:
+    if not window.session.queue.jobs and not started:
+        started.append(True)
         values = {"cells": "0/:/:", "window": "2 nS", "limit": "100000"}
         window.session.start("WriteVerify", values)
-    if window.session.queue.held:
-        timer.stop()
-        print("failed:", window.session.queue.runs, flush=True)
     if window.session.rows.version[1] > 2_000:
         timer.stop()
         print("running", flush=True)

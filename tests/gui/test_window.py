@@ -12,10 +12,10 @@ from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QComboBox
 
+from labctl.queue import JobState
 from labctl_gui import app, application, theme
 from labctl_gui.screenshot import ScreenshotError
 from labctl_gui.state.bench import BenchPhase
-from labctl_gui.state.runs import RunStatus
 from labctl_gui.state.sketcher import Subject
 
 PATIENCE = 30_000
@@ -65,7 +65,7 @@ def start_long_write(qtbot, window):
 def wait_for_end(qtbot, window):
     qtbot.waitUntil(
         lambda: (
-            bool(window.session.queue.runs)
+            bool(window.session.queue.jobs)
             and not window.session.queue.waiting
             and window.session.queue.running is None
             and window.session.status.phase is BenchPhase.READY
@@ -100,7 +100,7 @@ def test_read_pe_fills_the_heat_map_with_what_the_bench_read(read_window):
 
 
 def test_formed_cells_differ_in_colour_although_they_lie_above_the_window(read_window):
-    low, high = read_window.array.scale
+    low, high = read_window.array.span
 
     inside = (read_window.array.image > low) & (read_window.array.image < high)
     assert np.mean(inside) > 0.9
@@ -109,10 +109,10 @@ def test_formed_cells_differ_in_colour_although_they_lie_above_the_window(read_w
 
 
 def test_the_fixed_scale_says_how_many_cells_lie_above_it(read_window):
-    read_window.array.scale_box.setCurrentText("2 to 20 µS")
+    read_window.array.scale_box.setCurrentText("fixed")
 
     above = int(np.sum(read_window.array.image > 20e-6))
-    assert read_window.array.scale == (2e-6, 20e-6)
+    assert read_window.array.span == (2e-6, 20e-6)
     assert above > 0
     assert f"{above} above 20.000 µS" in read_window.array.read_out.text()
 
@@ -188,9 +188,7 @@ def test_a_run_is_plotted_and_listed_with_its_rows(window, qtbot):
     start_small_write(qtbot, window)
     wait_for_end(qtbot, window)
 
-    (run,) = window.session.queue.runs
-    qtbot.waitUntil(lambda: "complete" in window.run.queue.item(0).text())
-    assert f"{run.rows} rows" in window.run.queue.item(0).text()
+    qtbot.waitUntil(lambda: "done" in window.queue.list.item(0).text())
     assert window.live.subject is Subject.RUN
     qtbot.waitUntil(lambda: len(window.sketcher.sketch.picture.curves) == 4)
     qtbot.waitUntil(lambda: window.live.title.text() == "Conductance against pulses")
@@ -205,7 +203,7 @@ def test_progress_and_abort_are_there_while_a_run_goes_on(window, qtbot):
     click(qtbot, window.run.abort_button)
     wait_for_end(qtbot, window)
 
-    assert window.session.queue.runs[0].status is RunStatus.ABORTED
+    assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
     assert board_outputs(window) == ()
 
 
@@ -220,20 +218,20 @@ def test_a_queued_run_waits_after_an_abort_until_told_to_go_on(window, qtbot):
     click(qtbot, window.run.go_on_button)
 
     wait_for_end(qtbot, window)
-    assert window.session.queue.runs[1].status is RunStatus.COMPLETE
+    assert window.session.queue.jobs[1].state is JobState.DONE
 
 
 def test_a_waiting_run_is_taken_out_with_the_delete_key(window, qtbot):
     start_long_write(qtbot, window)
     pick(window, qtbot, "IVSweep")
     click(qtbot, window.run.start_button)
-    qtbot.waitUntil(lambda: window.run.queue.count() == 2)
+    qtbot.waitUntil(lambda: window.queue.list.count() == 2)
 
-    window.run.queue.setFocus()
-    window.run.queue.setCurrentRow(0)  # newest on top
-    qtbot.keyClick(window.run.queue, Qt.Key.Key_Delete)
+    window.queue.list.setFocus()
+    window.queue.list.setCurrentRow(1)  # what goes on is on top
+    qtbot.keyClick(window.queue.list, Qt.Key.Key_Delete)
 
-    assert window.session.queue.waiting == ()
+    qtbot.waitUntil(lambda: window.session.queue.waiting == ())
 
 
 def by_button(qtbot, window):
@@ -256,7 +254,7 @@ def test_stop_during_a_run_leaves_the_bench_at_rest(window, qtbot, press):
     wait_for_end(qtbot, window)
 
     assert board_outputs(window) == ()
-    assert window.session.queue.runs[0].status is RunStatus.ABORTED
+    assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
 
 
 def test_escape_in_a_list_that_is_open_stops_too(window, qtbot):
@@ -269,17 +267,17 @@ def test_escape_in_a_list_that_is_open_stops_too(window, qtbot):
     qtbot.keyClick(window, Qt.Key.Key_Escape)
 
     wait_for_end(qtbot, window)
-    assert window.session.queue.runs[0].status is RunStatus.ABORTED
+    assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
 
 
 def test_a_finished_run_file_is_shown_and_the_bench_again(window, qtbot):
     start_small_write(qtbot, window)
     wait_for_end(qtbot, window)
-    qtbot.waitUntil(lambda: window.run.queue.count() == 1)
+    qtbot.waitUntil(lambda: window.queue.list.count() == 1)
     window.session.read_pe(1)
 
-    item = window.run.queue.item(0)
-    window.run.queue.itemDoubleClicked.emit(item)
+    item = window.queue.list.item(0)
+    window.queue.list.itemDoubleClicked.emit(item)
 
     qtbot.waitUntil(lambda: window.header.live_button.isVisible())
     assert "complete" in window.array.source.text()
@@ -332,7 +330,7 @@ def test_the_layout_comes_back_when_the_window_is_opened_again(
 
     from labctl_gui.state.session import Session
 
-    again = make_window(Session(tmp_path))
+    again = make_window(Session(tmp_path / "queue.sqlite"))
 
     assert not again.docks["Log"].isVisible()
     assert again.docks["Run"].isVisible()
@@ -349,7 +347,7 @@ def test_closing_during_a_run_needs_a_second_time(window, qtbot):
     window.close()
     assert not window.isVisible()
     assert window.session.status.phase is BenchPhase.CLOSED
-    assert window.session.queue.runs[0].status is RunStatus.ABORTED
+    assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
 
 
 @pytest.fixture

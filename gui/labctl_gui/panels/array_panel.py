@@ -1,40 +1,49 @@
-"""The array view: the conductances of one PE as a heat map."""
+"""The array view: what is known of one PE as a heat map, and the cells that are selected."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
-from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
+    QCheckBox,
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
+    QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from labctl_data.errors import LabctlError
 from labctl_gui import theme
-from labctl_gui.panels.words import conductance_text, faint
+from labctl_gui.panels.heat_map import HeatMap
+from labctl_gui.panels.words import OneLine, conductance_text, faint
 from labctl_gui.state.chip_map import ChipMap
-from labctl_gui.state.pictures import WINDOW, range_of
+from labctl_gui.state.quantities import CLASSES, Known, Quantity, Scale
+from labctl_gui.state.selection import Selection
+from labctl_procedures.quantities import format_quantity
+
+log = logging.getLogger(__name__)
 
 COLOUR_MAPS = ("viridis", "cividis", "inferno")
 """Maps that stay ordered for every kind of colour vision, and in grey."""
-
-SCALES = ("as read", "2 to 20 µS")
-"""What the colours span: what the PE that is shown holds, or always the window."""
+SIGNED_MAP = "CET-CBD1"
+"""Blue over grey to yellow, made for those who do not part red from green (Kovesi 2015)."""
+SCALES = ("as read", "fixed")
+"""What the colours span: what the PE that is shown holds, or always the same."""
 
 FloatArray = npt.NDArray[np.float64]
 
 
 class ArrayPanel(QWidget):
-    """Heat map of one PE, its long side across; click a cell to choose it, arrows move on."""
+    """Heat map of one PE; click a cell to choose it, drag or Ctrl-click to select cells."""
 
     cell_chosen = pyqtSignal(int, int, int)
     """PE, row and column of the cell that was clicked."""
@@ -42,23 +51,34 @@ class ArrayPanel(QWidget):
     """The PE that was picked."""
     read_wanted = pyqtSignal(int)
     """The PE that is to be read."""
+    cells_wanted = pyqtSignal(str)
+    """The selected cells, as a form takes them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._map: ChipMap | None = None
-        self._shown: tuple[int, int, int] | None = None
+        self._shown: object = None
         self._values: FloatArray = np.empty((0, 0))
-        self._rows_across = True
+        self._conductances: FloatArray = np.empty((0, 0))
+        self._kept: FloatArray | None = None
+        self._kept_name = ""
         self._chosen: tuple[int, int, int] | None = None
+        self.selection: Selection | None = None
         self._make_controls()
-        self._make_plot()
+        self._make_quantity_controls()
+        self._make_selection_controls()
+        self.plot = HeatMap()
+        self.plot.clicked.connect(self._clicked)
+        self.plot.hovered.connect(self._hovered)
+        self.plot.dragged.connect(self._dragged)
+        self.plot.stepped.connect(self._step)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
         layout.setSpacing(4)
         layout.addLayout(self._controls)
+        layout.addLayout(self._quantity_row)
         layout.addWidget(self.plot, stretch=1)
-        layout.addWidget(self.read_out)
-        self._make_shortcuts()
+        layout.addLayout(self._selection_row)
 
     @property
     def pe(self) -> int:
@@ -67,14 +87,24 @@ class ArrayPanel(QWidget):
 
     @property
     def image(self) -> FloatArray:
-        """What the heat map shows, as (row, column), in S."""
+        """What the heat map shows, as (row, column), in the unit of the quantity."""
         return self._values
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """Conductances at the ends of the colours, in S."""
-        low, high = self._bar.levels()
-        return float(low), float(high)
+    def span(self) -> tuple[float, float]:
+        """Values at the ends of the colours; logarithms to the base of 10 where decades are."""
+        return self.plot.span
+
+    @property
+    def scale(self) -> Scale:
+        """What is shown, and how it is turned into colours."""
+        quantity = self.quantity_box.currentData()
+        return Scale(
+            quantity if isinstance(quantity, Quantity) else Quantity.CONDUCTANCE,
+            logarithmic=self.log_box.isChecked(),
+            fixed=self.scale_box.currentText() == SCALES[1],
+            levels=self.levels_box.value(),
+        )
 
     def show_map(self, chip_map: ChipMap | None) -> None:
         """Show `chip_map`, if there is anything new in it."""
@@ -83,14 +113,10 @@ class ArrayPanel(QWidget):
             return
         if chip_map is not self._map:
             self._take(chip_map)
-        shown = (id(chip_map), self.pe, chip_map.version)
-        if shown == self._shown:
-            return
-        self._values = chip_map.pe(self.pe)
-        across = self._values.T if self._rows_across else self._values
-        self._image.setImage(across, autoLevels=False)
-        self._shown = shown
-        self._rescale()
+        shown = (id(chip_map), self.pe, chip_map.version, self.scale, id(self._kept))
+        if shown != self._shown:
+            self._shown = shown
+            self._draw(chip_map)
 
     def choose(self, pe: int, row: int, column: int) -> None:
         """Choose a cell, as a click does."""
@@ -100,31 +126,43 @@ class ArrayPanel(QWidget):
         if not (0 <= pe < pes and 0 <= row < rows and 0 <= column < columns):
             return
         self._chosen = (pe, row, column)
-        x, y = self._to_plot(row, column)
-        self._mark.setData(
-            [x - 0.5, x + 0.5, x + 0.5, x - 0.5, x - 0.5],
-            [y - 0.5, y - 0.5, y + 0.5, y + 0.5, y - 0.5],
-        )
+        self.plot.mark((row, column))
         self._say(self._chosen)
         self.cell_chosen.emit(pe, row, column)
 
+    def keep(self) -> None:
+        """Keep what is shown, of all PEs, to compare later pictures with."""
+        if self._map is not None:
+            self.compare_with(self._map.whole(), "what was kept here")
+
+    def compare_with(self, conductances: FloatArray, name: str) -> None:
+        """Show, where *change* is picked, how cells differ from these, (pe, row, col) in S."""
+        self._kept, self._kept_name = conductances, name
+        self.show_map(self._map)
+
     def scene_point(self, row: int, column: int) -> QPointF:
         """Return where the cell lies on the plot widget, in its pixels."""
-        x, y = self._to_plot(row, column)
-        scene = self._box.mapViewToScene(QPointF(x, y))
-        return QPointF(self.plot.mapFromScene(scene))
+        return self.plot.scene_point(row, column)
 
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""
-        self.plot.setBackground(colours.base)
-        for name in ("left", "bottom"):
-            self._item.getAxis(name).setPen(colours.text)
-            self._item.getAxis(name).setTextPen(colours.text)
-        self._bar.getAxis("right").setPen(colours.text)
-        self._bar.getAxis("right").setTextPen(colours.text)
-        self._mark.setPen(pg.mkPen("#ff2d95", width=2))
-        for line in self._cross:
-            line.setPen(pg.mkPen(colours.faint))
+        self.plot.wear(colours)
+
+    def save_mask(self, path: Path) -> None:
+        """Write the selected cells as a mask file."""
+        if self.selection is not None:
+            self.selection.save(path)
+            log.info("mask of %d cells: %s", len(self.selection), path)
+
+    def load_mask(self, path: Path) -> None:
+        """Select the cells of a mask file; a file that is none is refused in the log."""
+        if self.selection is None:
+            return
+        try:
+            self.selection.load(path)
+        except LabctlError as error:
+            log.error("%s", error)  # noqa: TRY400  (its one line says it all)
+        self._show_selection()
 
     def _make_controls(self) -> None:
         self.pe_box = QComboBox()
@@ -134,74 +172,78 @@ class ArrayPanel(QWidget):
         self.read_button = QPushButton("Read PE")
         self.read_button.setToolTip("Read every cell of this PE once, at 0.2 V")
         self.read_button.clicked.connect(lambda: self.read_wanted.emit(self.pe))
-        self.map_box = QComboBox()
-        self.map_box.addItems(COLOUR_MAPS)
-        self.map_box.setToolTip("Colours; all three read well with any colour vision")
-        self.map_box.currentTextChanged.connect(self._colour)
+        self.keep_button = QPushButton("Keep")
+        self.keep_button.setToolTip(
+            "Keep this picture, to see as 'change since kept' what differs later, or on another "
+            "chip whose run file you open"
+        )
+        self.keep_button.clicked.connect(self.keep)
+        self.source = OneLine(part="faint")
+        self._controls = QHBoxLayout()
+        for part in (QLabel("PE"), self.pe_box, self.read_button, self.keep_button):
+            self._controls.addWidget(part)
+        self._controls.addWidget(self.source, stretch=1)
+
+    def _make_quantity_controls(self) -> None:
+        self.quantity_box = QComboBox()
+        for quantity in Quantity:
+            self.quantity_box.addItem(quantity.value, quantity)
+        self.quantity_box.setToolTip("What the colours show of each cell")
+        self.levels_box = QSpinBox()
+        self.levels_box.setRange(2, 64)
+        self.levels_box.setValue(8)
+        self.levels_box.setToolTip("Equally spaced levels from 2 to 20 µS")
+        self.log_box = QCheckBox("log")
+        self.log_box.setToolTip("Decades equally far apart")
         self.scale_box = QComboBox()
         self.scale_box.addItems(SCALES)
         self.scale_box.setToolTip("Span of the colours; a fixed one lets two pictures be compared")
-        self.scale_box.currentTextChanged.connect(self._rescale)
-        self.source = faint("")
-        self._controls = QHBoxLayout()
-        for part in (QLabel("PE"), self.pe_box, self.read_button, self.source):
-            self._controls.addWidget(part)
-        self._controls.addStretch(1)
-        for part in (QLabel("Scale"), self.scale_box, QLabel("Colours"), self.map_box):
-            self._controls.addWidget(part)
-        self.read_out = QLabel("No bench yet")
+        self.map_box = QComboBox()
+        self.map_box.addItems(COLOUR_MAPS)
+        self.map_box.setToolTip("Colours; all three read well with any colour vision")
+        row = self._quantity_row = QHBoxLayout()
+        row.addWidget(self.quantity_box)
+        row.addWidget(self.log_box)
+        row.addStretch(1)
+        for part in (QLabel("Levels"), self.levels_box, QLabel("Scale"), self.scale_box):
+            row.addWidget(part)
+        for part in (QLabel("Colours"), self.map_box):
+            row.addWidget(part)
+        self.quantity_box.currentIndexChanged.connect(lambda _: self.show_map(self._map))
+        self.levels_box.valueChanged.connect(lambda _: self.show_map(self._map))
+        self.log_box.toggled.connect(lambda _: self.show_map(self._map))
+        self.scale_box.currentIndexChanged.connect(lambda _: self.show_map(self._map))
+        self.map_box.currentTextChanged.connect(lambda _: self._colour())
+
+    def _make_selection_controls(self) -> None:
+        self.read_out = OneLine("No bench yet")
         self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-
-    def _make_plot(self) -> None:
-        self.plot = pg.PlotWidget()
-        self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.plot.setMinimumHeight(120)
-        self._item = self.plot.getPlotItem()
-        self._item.hideButtons()
-        self._item.setMenuEnabled(False)
-        self._box = self._item.getViewBox()
-        self._box.invertY(True)
-        self._image = pg.ImageItem(axisOrder="row-major", levels=WINDOW)
-        self._item.addItem(self._image)
-        self._cross = (pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=0))
-        self._mark = pg.PlotDataItem()
-        for item in (*self._cross, self._mark):
-            self._item.addItem(item, ignoreBounds=True)
-        self._bar = pg.ColorBarItem(
-            values=WINDOW, width=14, interactive=False, colorMap=COLOUR_MAPS[0]
-        )
-        self._bar.setImageItem(self._image, insert_in=self._item)
-        self._bar.layout.setContentsMargins(0, 7, 0, 0)  # the topmost number needs half a line
-        self._bar.getAxis("right").setLabel("Conductance", units="S")
-        scene = self.plot.scene()
-        scene.sigMouseClicked.connect(self._clicked)
-        scene.sigMouseMoved.connect(self._hovered)
-        self._show_cross(None)
-
-    def _make_shortcuts(self) -> None:
-        steps = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, -1), "Down": (0, 1)}
-        for key, step in steps.items():
-            shortcut = QShortcut(QKeySequence(key), self.plot)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(lambda step=step: self._step(*step))
+        self.selected = faint("")
+        self.use_button = _tool("Use", "Put the selected cells into the form of the run")
+        self.use_button.clicked.connect(self._use)
+        self.clear_button = _tool("Clear", "Select no cell")
+        self.clear_button.clicked.connect(self._clear)
+        self.save_mask_button = _tool("Save …", "Write the selected cells as a mask file (.npy)")
+        self.save_mask_button.clicked.connect(lambda: self._ask_for_mask(saving=True))
+        self.load_mask_button = _tool("Load …", "Select the cells of a mask file (.npy)")
+        self.load_mask_button.clicked.connect(lambda: self._ask_for_mask(saving=False))
+        self._selection_row = QHBoxLayout()
+        self._selection_row.addWidget(self.read_out, stretch=1)
+        self._selection_row.addWidget(self.selected)
+        for button in (self.use_button, self.clear_button, self.save_mask_button):
+            self._selection_row.addWidget(button)
+        self._selection_row.addWidget(self.load_mask_button)
 
     def _take(self, chip_map: ChipMap) -> None:
         pes, rows, columns = chip_map.geometry.shape
+        same = self.selection is not None and self.selection.geometry == chip_map.geometry
         self._map = chip_map
-        self._rows_across = rows > columns
-        wide, high = (rows, columns) if self._rows_across else (columns, rows)
         self._refill_pes(pes)
-        names = ("Row", "Column") if self._rows_across else ("Column", "Row")
-        for axis, name, size in zip(("bottom", "left"), names, (wide, high), strict=True):
-            self._item.setLabel(axis, name)
-            self._item.getAxis(axis).setTicks([_ticks(size)])
-            self._item.getAxis(axis).setStyle(hideOverlappingLabels=False)
-        self._image.setImage(np.full((high, wide), np.nan), autoLevels=False)
-        self._image.setRect(-0.5, -0.5, wide, high)
-        self._box.setLimits(xMin=-0.5, xMax=wide - 0.5, yMin=-0.5, yMax=high - 0.5)
-        self._box.setRange(xRange=(-0.5, wide - 0.5), yRange=(-0.5, high - 0.5), padding=0)
+        self.plot.set_shape(rows, columns)
         self._chosen = None
-        self._mark.setData([], [])
+        if not same:
+            self.selection = Selection(chip_map.geometry)
+        self._show_selection()
 
     def _refill_pes(self, pes: int) -> None:
         kept = min(self.pe, pes - 1)
@@ -215,56 +257,101 @@ class ArrayPanel(QWidget):
     def _forget(self) -> None:
         if self._map is None:
             return
-        self._map, self._shown, self._values = None, None, np.empty((0, 0))
-        self._image.setImage(np.full((1, 1), np.nan), autoLevels=False)
+        self._map, self._shown = None, None
+        self._values = self._conductances = np.empty((0, 0))
+        self.plot.set_shape(1, 1)
         self._chosen = None
-        self._mark.setData([], [])
         self.read_out.setText("Nothing to show on the array")
+
+    def _draw(self, chip_map: ChipMap) -> None:
+        scale, pe = self.scale, self.pe
+        self._conductances = chip_map.pe(pe)
+        known = Known(self._conductances, chip_map.targets(pe), self._kept_pe(), chip_map.stuck[pe])
+        self._values = scale.values(known)
+        low, high = scale.coloured(np.array(scale.span(self._values)))
+        self._colour()
+        self.plot.show_values(scale.coloured(self._values), (float(low), float(high)))
+        self._label(scale)
+        self._say(self._chosen)
+
+    def _kept_pe(self) -> FloatArray:
+        shape = self._conductances.shape
+        kept = self._kept
+        if kept is None or self.pe >= len(kept) or kept.shape[1:] != shape:
+            return np.full(shape, np.nan)
+        return np.asarray(kept[self.pe], np.float64)
+
+    def _label(self, scale: Scale) -> None:
+        words = scale.quantity.value.capitalize()
+        if scale.is_logarithmic:
+            self.plot.label(f"log₁₀ of {scale.quantity.value} in {scale.unit}", "")
+        else:
+            self.plot.label(words, scale.unit)
+        classes = scale.quantity is Quantity.YIELD
+        self.plot.name_ticks([(float(n), t) for n, t in enumerate(CLASSES)] if classes else None)
+        self.levels_box.setEnabled(scale.unit == "" or scale.is_signed)
+        self.log_box.setEnabled(scale.unit != "" and not scale.is_signed)
+
+    def _colour(self) -> None:
+        self.plot.colour(SIGNED_MAP if self.scale.is_signed else self.map_box.currentText())
 
     def _pe_picked(self, pe: int) -> None:
         self.show_map(self._map)
         self.pe_chosen.emit(pe)
+        self._show_selection()
         if self._chosen is not None:
             self.choose(pe, *self._chosen[1:])
 
-    def _colour(self, name: str) -> None:
-        self._bar.setColorMap(pg.colormap.get(name))
+    def _clicked(self, row: int, column: int, held: bool) -> None:
+        if held and self.selection is not None:
+            self.selection.toggle(self.pe, row, column)
+            self._show_selection()
+        self.choose(self.pe, row, column)
 
-    def _rescale(self) -> None:
-        fixed = self.scale_box.currentText() == SCALES[1]
-        self._bar.setLevels(WINDOW if fixed else range_of(self._values))
-        self._say(self._chosen)
+    def _dragged(self, top: int, bottom: int, left: int, right: int) -> None:
+        if self.selection is not None:
+            self.selection.add_rectangle(self.pe, (top, bottom), (left, right))
+            self._show_selection()
 
-    def _to_plot(self, row: int, column: int) -> tuple[int, int]:
-        return (row, column) if self._rows_across else (column, row)
+    def _hovered(self, row: int, column: int) -> None:
+        self._say(self._chosen if row < 0 else (self.pe, row, column))
 
-    def _cell_at(self, scene_point: QPointF) -> tuple[int, int] | None:
-        """Return row and column of the cell under a point of the scene."""
-        if self._map is None or not self._box.sceneBoundingRect().contains(scene_point):
-            return None
-        point = self._box.mapSceneToView(scene_point)
-        x, y = round(point.x()), round(point.y())
-        row, column = (x, y) if self._rows_across else (y, x)
-        inside = 0 <= row < self._map.geometry.rows and 0 <= column < self._map.geometry.columns
-        return (row, column) if inside else None
+    def _step(self, down: int, across: int) -> None:
+        pe, row, column = self._chosen or (self.pe, 0, 0)
+        self.choose(pe, row + down, column + across)
 
-    def _clicked(self, event: Any) -> None:  # noqa: ANN401  (pyqtgraph's own event)
-        cell = self._cell_at(event.scenePos())
-        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.choose(self.pe, *cell)
-            self.plot.setFocus()
+    def _show_selection(self) -> None:
+        chosen = self.selection
+        if chosen is None:
+            return
+        if self.pe < chosen.geometry.pes:
+            self.plot.select(chosen.pe(self.pe))
+        n = len(chosen)
+        self.selected.setText(f"{n} selected" if n else "drag or Ctrl-click to select")
+        for button in (self.use_button, self.clear_button, self.save_mask_button):
+            button.setEnabled(n > 0)
 
-    def _hovered(self, scene_point: QPointF) -> None:
-        cell = self._cell_at(scene_point)
-        self._show_cross(cell)
-        self._say(self._chosen if cell is None else (self.pe, *cell))
+    def _use(self) -> None:
+        if self.selection is not None:
+            self.cells_wanted.emit(self.selection.text())
 
-    def _show_cross(self, cell: tuple[int, int] | None) -> None:
-        place = None if cell is None else self._to_plot(*cell)
-        for number, line in enumerate(self._cross):
-            line.setVisible(place is not None)
-            if place is not None:
-                line.setPos(place[number])
+    def _clear(self) -> None:
+        if self.selection is not None:
+            self.selection.clear()
+            self._show_selection()
+
+    def _ask_for_mask(self, *, saving: bool) -> None:
+        """Ask without blocking: STOP stays within reach while the dialogue is open."""
+        title = "Save mask" if saving else "Load mask"
+        dialog = QFileDialog(self, title, "", "Masks (*.npy)")
+        dialog.setModal(False)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if saving:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            dialog.setDefaultSuffix("npy")
+        act = self.save_mask if saving else self.load_mask
+        dialog.fileSelected.connect(lambda name: act(Path(name)))
+        dialog.show()
 
     def _say(self, cell: tuple[int, int, int] | None) -> None:
         if cell is None or not self._values.size:
@@ -272,29 +359,43 @@ class ArrayPanel(QWidget):
             text = f"{known} of {self._values.size} cells of this PE are known"
             self.read_out.setText(f"{text}{self._beyond()}")
             return
-        value = self._values[cell[1], cell[2]]
-        self.read_out.setText(
-            f"PE {cell[0]}  ·  row {cell[1]}  ·  column {cell[2]}  ·  {conductance_text(value)}"
-        )
+        place = f"PE {cell[0]}  ·  row {cell[1]}  ·  column {cell[2]}"
+        words = [place, conductance_text(self._conductances[cell[1], cell[2]])]
+        if self.scale.quantity is not Quantity.CONDUCTANCE:
+            words.append(self._value_text(float(self._values[cell[1], cell[2]])))
+        self.read_out.setText("  ·  ".join(words))
+
+    def _value_text(self, value: float) -> str:
+        scale = self.scale
+        if not np.isfinite(value):
+            return f"{scale.quantity.value}: not known"
+        if scale.quantity is Quantity.YIELD:
+            return CLASSES[int(value)]
+        text = format_quantity(value, scale.unit) if scale.unit else f"{value:.0f}"
+        origin = f" ({self._kept_name})" if scale.quantity is Quantity.DIFFERENCE else ""
+        return f"{scale.quantity.value}: {text}{origin}"
 
     def _beyond(self) -> str:
         """Say how many cells lie beyond the colours, and have the colour of an end."""
-        low, high = self.scale
+        scale = self.scale
+        if not scale.unit or not self._values.size:
+            return ""
+        low, high = scale.span(self._values)
         counts = {
-            f"above {conductance_text(high)}": int(np.sum(self._values > high)),
-            f"below {conductance_text(low)}": int(np.sum(self._values < low)),
+            f"above {_end_text(high, scale)}": int(np.sum(self._values > high)),
+            f"below {_end_text(low, scale)}": int(np.sum(self._values < low)),
         }
         return "".join(f"  ·  {count} {where}" for where, count in counts.items() if count)
 
-    def _step(self, x: int, y: int) -> None:
-        if self._map is None:
-            return
-        pe, row, column = self._chosen or (self.pe, 0, 0)
-        down, across = (x, y) if self._rows_across else (y, x)
-        self.choose(pe, row + down, column + across)
+
+def _end_text(value: float, scale: Scale) -> str:
+    if scale.quantity is Quantity.CONDUCTANCE:
+        return conductance_text(value)
+    return format_quantity(value, scale.unit)
 
 
-def _ticks(size: int) -> list[tuple[int, str]]:
-    """Return some eight numbers along `size` cells, the first among them, and their texts."""
-    step = max(1, 1 << round(np.log2(max(size, 1) / 8)))
-    return [(number, str(number)) for number in range(0, size, step)]
+def _tool(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    return button

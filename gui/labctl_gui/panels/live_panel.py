@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from pathlib import Path
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from labctl_gui import theme
 from labctl_gui.panels.plot_view import PlotView
 from labctl_gui.panels.words import OneLine
-from labctl_gui.state.pictures import Picture
+from labctl_gui.state.export import export
+from labctl_gui.state.pictures import EMPTY, Picture
 from labctl_gui.state.sketcher import Subject
 
 
@@ -30,15 +40,27 @@ class LivePanel(QWidget):
         self.subject_box.currentIndexChanged.connect(
             lambda _: self.subject_chosen.emit(self.subject)
         )
+        self.read_out = OneLine(part="faint")
+        self.read_out.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.plot.pointed.connect(self.read_out.setText)
+        self.export_button = QToolButton()
+        self.export_button.setText("Export …")
+        self.export_button.setToolTip("Write the plot as .png, .csv, .svg or .pdf")
+        self.export_button.clicked.connect(self._ask_for_file)
+        self._picture = EMPTY
         head = QHBoxLayout()
         head.addWidget(self.title, stretch=1)
         head.addWidget(self.subject_box)
+        head.addWidget(self.export_button)
+        foot = QHBoxLayout()
+        foot.addWidget(self.note, stretch=3)
+        foot.addWidget(self.read_out, stretch=2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(3)
         layout.addLayout(head)
         layout.addWidget(self.plot, stretch=1)
-        layout.addWidget(self.note)
+        layout.addLayout(foot)
 
     @property
     def subject(self) -> Subject:
@@ -52,9 +74,27 @@ class LivePanel(QWidget):
 
     def show_picture(self, picture: Picture) -> None:
         """Show a picture with its title and note."""
+        self._picture = picture
         self.title.setText(picture.title)
         self.note.setText(picture.note)
         self.plot.show_picture(picture)
+
+    def export(self, path: Path) -> None:
+        """Write what is plotted: .png as it is seen, .csv its points, .svg or .pdf as vectors."""
+        if path.suffix == ".png":
+            self.plot.grab().save(str(path), "PNG")
+        else:
+            export(self._picture, path)
+
+    def _ask_for_file(self) -> None:
+        """Ask without blocking: STOP stays within reach while the dialogue is open."""
+        kinds = "Picture (*.png);;Numbers (*.csv);;Vectors (*.svg *.pdf *.eps)"
+        dialog = QFileDialog(self, "Export plot", "plot.png", kinds)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setModal(False)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.export(Path(name)))
+        dialog.show()
 
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyqtgraph as pg
+from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor
 
 from labctl_gui import theme
@@ -23,7 +26,10 @@ def label_axis(item: pg.AxisItem, axis: Axis) -> None:
 
 
 class PlotView(pg.PlotWidget):
-    """Shows one picture after another."""
+    """Shows one picture after another; a click sets a cursor that others are measured from."""
+
+    pointed = pyqtSignal(str)
+    """Where the mouse is, and how far from the cursor that was set, in words."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +41,14 @@ class PlotView(pg.PlotWidget):
         self._colours = theme.LIGHT
         self._tones = pg.colormap.get("viridis")
         self._picture: Picture | None = None
+        self._cursor: tuple[float, float] | None = None
+        self._cursors = [pg.InfiniteLine(angle=90), pg.InfiniteLine(angle=0)]
+        for line in self._cursors:
+            line.setVisible(False)
+            self._item.addItem(line, ignoreBounds=True)
+        self.setToolTip("Drag to move, wheel to zoom; click to set a cursor, again to take it away")
+        self.scene().sigMouseMoved.connect(self._point)
+        self.scene().sigMouseClicked.connect(self._set_cursor)
         self.setMinimumSize(160, 110)
 
     def show_picture(self, picture: Picture) -> None:
@@ -57,6 +71,40 @@ class PlotView(pg.PlotWidget):
             self._item.getAxis(name).setTextPen(colours.text)
         if self._picture is not None:
             self.show_picture(self._picture)
+
+    def _place(self, scene_point: QPointF) -> tuple[float, float] | None:
+        """Return what lies under a point of the scene; None beside the plot."""
+        box = self._item.getViewBox()
+        if not box.sceneBoundingRect().contains(scene_point):
+            return None
+        point = box.mapSceneToView(scene_point)
+        x, y = (
+            10.0**value if logarithmic else value
+            for value, logarithmic in zip((point.x(), point.y()), self._logarithmic, strict=True)
+        )
+        return x, y
+
+    def _point(self, scene_point: QPointF) -> None:
+        place, picture = self._place(scene_point), self._picture
+        if place is None or picture is None:
+            self.pointed.emit("")
+            return
+        text = ", ".join(map(_value_text, place, (picture.x, picture.y)))
+        if self._cursor is not None:
+            away = (place[0] - self._cursor[0], place[1] - self._cursor[1])
+            text += "  Δ " + ", ".join(map(_value_text, away, (picture.x, picture.y)))
+        self.pointed.emit(text)
+
+    def _set_cursor(self, event: Any) -> None:  # noqa: ANN401  (pyqtgraph's own event)
+        place = self._place(event.scenePos())
+        if event.button() != Qt.MouseButton.LeftButton or place is None:
+            return
+        self._cursor = place if self._cursor is None else None
+        point = self._item.getViewBox().mapSceneToView(event.scenePos())
+        for line, value in zip(self._cursors, (point.x(), point.y()), strict=True):
+            line.setPos(value)
+            line.setPen(pg.mkPen(self._colours.second))
+            line.setVisible(self._cursor is not None)
 
     def _set_axes(self, picture: Picture) -> None:
         for name, axis in (("bottom", picture.x), ("left", picture.y)):
@@ -91,3 +139,7 @@ class PlotView(pg.PlotWidget):
         # The end of the map that melts into the paper is left out.
         place = 0.18 + 0.82 * curve.tone if dark else 0.88 * curve.tone
         return self._tones.mapToQColor(place)
+
+
+def _value_text(value: float, axis: Axis) -> str:
+    return pg.siFormat(value, precision=4, suffix=axis.unit) if axis.unit else f"{value:.4g}"

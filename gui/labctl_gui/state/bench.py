@@ -15,6 +15,7 @@ class BenchPhase(Enum):
     OPENING = "opening"
     READY = "ready"
     BUSY = "running"
+    PAUSED = "paused"
     STOPPING = "stopping"
     FAILED = "failed"
 

@@ -1,4 +1,4 @@
-"""The chip map: the last known conductance of every cell."""
+"""The chip map: the last known conductance and the last target of every cell."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ IntArray = npt.NDArray[np.int64]
 
 
 class ChipMap:
-    """The last conductance read of each cell; NaN where none was.
+    """The last conductance read of each cell, and what it was to be; NaN where none is known.
 
     Parameters
     ----------
     geometry : Geometry
         Size of the chip.
+    stuck : ndarray of bool, shape (pe, row, col), optional
+        Cells that are known to be stuck; none by default.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, stuck: npt.NDArray[np.bool_] | None = None) -> None:
         self.geometry = geometry
+        self.stuck = np.zeros(geometry.shape, np.bool_) if stuck is None else stuck
         self._lock = threading.Lock()
         self._conductances = np.full(geometry.n_cells, np.nan)
+        self._targets = np.full(geometry.n_cells, np.nan)
         self._version = 0
 
     @property
@@ -47,14 +51,27 @@ class ChipMap:
             self._conductances[index] = conductances
             self._version += 1
 
-    def replace(self, conductances: FloatArray) -> None:
-        """Put a whole map, of shape (pe, row, col) in S, in the place of this one."""
+    def aim(self, index: IntArray, targets: FloatArray) -> None:
+        """Put down what cells are to be: `targets`, (n,) in S, of the cells `index`, (n,)."""
+        known = np.isfinite(targets)
         with self._lock:
-            self._conductances = np.array(conductances, dtype=np.float64).reshape(-1)
+            self._targets[index[known]] = targets[known]
             self._version += 1
 
     def pe(self, number: int) -> FloatArray:
-        """Return a copy of one PE, of shape (rows, columns), in S."""
+        """Return a copy of one PE's conductances, of shape (rows, columns), in S."""
+        return self._part(self._conductances, number)
+
+    def targets(self, number: int) -> FloatArray:
+        """Return a copy of one PE's targets, of shape (rows, columns), in S."""
+        return self._part(self._targets, number)
+
+    def whole(self) -> FloatArray:
+        """Return a copy of all conductances, of shape (pe, row, col), in S."""
         with self._lock:
-            maps: FloatArray = self._conductances.reshape(self.geometry.shape)
+            return self._conductances.reshape(self.geometry.shape).copy()
+
+    def _part(self, values: FloatArray, number: int) -> FloatArray:
+        with self._lock:
+            maps: FloatArray = values.reshape(self.geometry.shape)
             return np.array(maps[number])

@@ -101,4 +101,24 @@ def _last_map(table: Table, geometry: object) -> ChipMap | None:
     known = np.flatnonzero(latest)
     conductances = np.asarray(table["conductance"], np.float64)
     chip_map.update(known, conductances[latest[known] - 1])
+    aim_at(chip_map, table)
     return chip_map
+
+
+def aim_at(chip_map: ChipMap, rows: Mapping[str, npt.ArrayLike]) -> None:
+    """Put the targets that rows tell of on the map; nothing where they tell of none.
+
+    Parameters
+    ----------
+    chip_map : ChipMap
+        The map.
+    rows : mapping of str to array_like of shape (n,) or scalar
+        Columns by name, targets in S.
+    """
+    if not rows.keys() >= {"pe", "row", "column", "target"}:
+        return
+    named = [np.asarray(rows[name]) for name in ("pe", "row", "column", "target")]
+    pe, row, column, target = (np.atleast_1d(part) for part in np.broadcast_arrays(*named))
+    address = tuple(part.astype(np.int64) for part in (pe, row, column))
+    index = np.ravel_multi_index(address, chip_map.geometry.shape)
+    chip_map.aim(np.asarray(index, np.int64), target.astype(np.float64))

@@ -6,41 +6,34 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labctl.queue import Job, JobQueue, JobRequest, JobState
 from labctl_data.cells import Cells
 from labctl_data.errors import LabctlError
-from labctl_data.run_file import Column
 from labctl_gui.state.bench import BenchPhase, BenchStatus, Outputs
 from labctl_gui.state.cell_events import CellEvents
 from labctl_gui.state.chip_map import ChipMap
+from labctl_gui.state.job_list import JobList
+from labctl_gui.state.job_maker import JobMaker, Recording
 from labctl_gui.state.opened import OpenedRun, open_run_file
+from labctl_gui.state.prediction import Asked, Predictor
 from labctl_gui.state.progress import ProgressMeter
 from labctl_gui.state.rings import RowRing
-from labctl_gui.state.runs import QueuedRun, RunQueue, RunStatus
 from labctl_gui.state.watched import Stopped, WatchedStation
 from labctl_gui.state.worker import BenchWorker, Task
 from labctl_instruments.errors import StationError
 
 if TYPE_CHECKING:
-    from labctl.engine import RunResult
+    from labctl.inference import InferenceRequest
+    from labctl_gui.state.verdict import Verdict
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """The run whose rows are in the ring."""
-
-    procedure: str
-    """Name in the catalogue."""
-    columns: Mapping[str, Column]
-    """Columns of the rows, by name."""
 
 
 class Session:
@@ -51,12 +44,13 @@ class Session:
 
     Parameters
     ----------
-    folder : Path, optional
-        Where run files go; by default the user's data folder.
+    queue : Path, optional
+        Database of the queue; by default the user's, which other programs share.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.queue = RunQueue()
+    def __init__(self, queue: Path | None = None) -> None:
+        self.queue = JobList(queue)
+        self.predictor = Predictor()
         self.rows = RowRing()
         self.progress = ProgressMeter()
         self.procedures: tuple[str, ...] = ()
@@ -64,16 +58,20 @@ class Session:
         self.station: WatchedStation | None = None
         self.chip_map: ChipMap | None = None
         self.events = CellEvents()
-        self.recording: Recording | None = None
         self.opened: OpenedRun | None = None
-        self._folder = folder
+        self.verdict: Verdict | None = None
+        self._compared: OpenedRun | None = None
+        self._chip: tuple[int | None, Path | None] = (None, None)
+        self._opened_as = ""
+        self._goes_on = False
         self._status = BenchStatus()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._stop_asked = 0.0
         self._abort = threading.Event()
+        self._maker = JobMaker(self.queue, self.rows, self.progress, self._stop)
         self._worker = BenchWorker(
-            idle=Task("looking at the clock", self._look_at_clock, self._ignore),
+            idle=Task("looking around", self._look_when_idle, self._ignore),
             last=Task("closing the bench", self._close_station, self._ignore),
         )
         self._worker.submit(
@@ -87,7 +85,20 @@ class Session:
         if station is None:
             return status
         outputs = Outputs.DRIVEN if station.driven else Outputs.RESTING
+        control = self._maker.control
+        if status.phase is BenchPhase.BUSY and control is not None and control.is_waiting:
+            status = replace(status, phase=BenchPhase.PAUSED)
         return replace(status, outputs=outputs, time=station.last_time)
+
+    @property
+    def recording(self) -> Recording | None:
+        """The run whose rows are in the ring."""
+        return self._maker.recording
+
+    @property
+    def held(self) -> bool:
+        """Whether this window starts no job by itself: after an abort, a failure or STOP."""
+        return not self._goes_on or self.queue.is_held
 
     def open_bench(self, bench: str, *, seed: int | None = None, chip: Path | None = None) -> None:
         """Open a bench in place of the one that is open."""
@@ -105,24 +116,73 @@ class Session:
         """Read all cells of one PE, once what goes on is done."""
         self._submit(f"reading PE {pe}", lambda: self._read_pe(pe))
 
-    def start(self, procedure: str, values: Mapping[str, str]) -> QueuedRun:
-        """Put a run into the queue and let the queue go on."""
-        run = self.queue.add(procedure, values)
+    def start(
+        self, procedure: str, values: Mapping[str, str], *, start_at: datetime | None = None
+    ) -> None:
+        """Put a run into the queue and let the queue go on.
+
+        In a queue that is held it is put before all that wait: it is what the operator wants now.
+        """
+        request = self.request(procedure, values, start_at=start_at)
+        self.queue.add(request, first=not self._goes_on and start_at is None)
         self.go_on()
-        return run
+
+    def request(
+        self, procedure: str, values: Mapping[str, str], *, start_at: datetime | None = None
+    ) -> JobRequest:
+        """Return what the queue is asked for, on the bench that is open."""
+        from labctl.configuration import load_configuration
+
+        return JobRequest(
+            procedure=procedure,
+            bench=self._status.name,
+            parameters=dict(values),
+            start_at=start_at,
+            owner=load_configuration().operator,
+        )
 
     def go_on(self) -> None:
-        """Let a held queue go on with its next run."""
-        self.queue.hold(False)
-        self._submit("next run", self._run_next)
+        """Let the queue go on with its next job."""
+        self._goes_on = True
+
+        def released(queue: JobQueue) -> None:
+            if queue.is_held:
+                queue.release()
+            self._submit("next job", self._run_next)
+
+        self.queue.change("letting the queue go on", released)
+
+    def predict(self, procedure: str, values: Mapping[str, str]) -> None:
+        """Find out beside the bench what a run would take."""
+        seed, chip = self._chip
+        self.predictor.ask(Asked(procedure, dict(values), self._status.name, seed, chip))
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the run that goes on was asked to wait."""
+        control = self._maker.control
+        return control is not None and control.state == "paused"
+
+    def pause(self) -> None:
+        """Let the run wait at its next pulse boundary, the bench at rest meanwhile."""
+        control = self._maker.control
+        if control is not None:
+            control.pause()
+
+    def resume(self) -> None:
+        """Let a run that waits go on."""
+        control = self._maker.control
+        if control is not None:
+            control.resume()
 
     def abort(self) -> None:
         """End the run that goes on after its present step; the queue is then held."""
-        if self.queue.running is not None:
-            self.queue.hold(True)
+        control = self._maker.control
+        if control is not None:
+            self._goes_on = False
             self._abort.set()
+            control.abort()
             self._change(phase=BenchPhase.STOPPING, activity="aborting the run")
-            self._submit("coming to rest after the abort", self._come_to_rest)
 
     def stop(self) -> None:
         """Bring the bench to rest now: nothing more is driven, the run ends, the queue is held.
@@ -132,16 +192,33 @@ class Session:
         """
         self._stop_asked = time.perf_counter()
         self._stop.set()
-        self.queue.hold(True)
+        self._goes_on = False
         self._worker.clear()
         if self.status.is_open:
             self._change(phase=BenchPhase.STOPPING, activity="bringing the bench to rest")
         threading.Thread(target=self._rest_now, name="stop", daemon=True).start()
         self._submit("taking new orders after STOP", self._come_to_rest)
 
+    def start_inference(self, asked: InferenceRequest) -> None:
+        """Run a network on the array, once what goes on is done."""
+        self._submit(f"running the network {asked.model}", lambda: self._infer(asked))
+
     def open_file(self, path: Path) -> None:
         """Show a run file in place of the live bench, once it is read."""
         threading.Thread(target=self._open_file, args=(path,), name="reader", daemon=True).start()
+
+    def open_to_compare(self, path: Path) -> None:
+        """Read a run file to compare what is shown with."""
+
+        def opened() -> None:
+            self._compared = _opened_or_logged(path)
+
+        threading.Thread(target=opened, name="reader", daemon=True).start()
+
+    def take_compared(self) -> OpenedRun | None:
+        """Return, once, the run that was read to be compared with."""
+        compared, self._compared = self._compared, None
+        return compared
 
     def show_live(self) -> None:
         """Show the live bench again."""
@@ -155,7 +232,8 @@ class Session:
         timeout : float
             How long to wait, in s.
         """
-        return self._worker.settled(timeout)
+        settlers = (self.queue, self._worker, self.queue)
+        return all(one.settled(timeout) for one in settlers)
 
     def close(self, timeout: float = 5.0) -> bool:
         """End the run, bring the bench to rest and close it; return whether it is done.
@@ -166,8 +244,10 @@ class Session:
             How long to wait for it, in s.
         """
         self._stop.set()
-        self.queue.hold(True)
-        return self._worker.end(timeout)
+        self._goes_on = False
+        self.predictor.forget()
+        ended = self._worker.end(timeout)
+        return self.queue.close(timeout) and ended
 
     # What follows runs on the bench thread.
 
@@ -194,12 +274,13 @@ class Session:
         load_bench(bench)  # a file that is wrong is refused while the bench before is still open
         self._close_station()
         station = open_bench(bench, seed=seed, chip=chip)
-        self.chip_map = ChipMap(station.geometry)
+        self.chip_map = ChipMap(station.geometry, station.known_stuck != 0)
         self.station = WatchedStation(
             station, self.chip_map, self.events, stop=self._stop, abort=self._abort
         )
         log.info("bench %s is open", bench)
         self.station.rest()
+        self._chip, self._opened_as = (seed, chip), bench
         self._change(phase=BenchPhase.READY, info=station.bench, activity="")
         self._look_at_clock()
 
@@ -207,8 +288,9 @@ class Session:
         if self.station is None:
             self._change(phase=BenchPhase.FAILED, info=None, problem=str(error), activity="")
         else:
-            name = self.station.bench.name
-            self._change(phase=BenchPhase.READY, name=name, problem=str(error), activity="")
+            self._change(
+                phase=BenchPhase.READY, name=self._opened_as, problem=str(error), activity=""
+            )
 
     def _close_station(self) -> None:
         station, self.station = self.station, None
@@ -234,64 +316,60 @@ class Session:
         finally:
             self._come_to_rest()
 
-    def _run_next(self) -> None:
-        if self.queue.held or self.queue.running is not None or not self.queue.waiting:
-            return
-        self._run(self.queue.waiting[0])
-        if not self.queue.held:
-            self._submit("next run", self._run_next)
+    def _look_when_idle(self) -> None:
+        """Look at the clock, and whether the time of a job has come."""
+        self._look_at_clock()
+        if self._goes_on and self.queue.waiting:
+            self._submit("next job", self._run_next)
 
-    def _run(self, run: QueuedRun) -> None:
-        station = self._asked_station()
+    def _run_next(self) -> None:
+        from labctl.queue import QueueBusyError
+        from labctl.queue.execution import bench_key
+
+        if not self._goes_on or self.station is None:
+            return
+        bench = self._status.name
+        job = self.queue.due(bench_key(bench))
+        if job is None:
+            return
         self._abort.clear()
-        self.queue.change(run.number, status=RunStatus.RUNNING)
-        self._change(phase=BenchPhase.BUSY, activity=run.procedure)
         try:
-            result = self._measure(run, station)
-        except Stopped:
-            self._run_ended(run, RunStatus.ABORTED, rows=self.rows.version[1], message="STOP")
-        except Exception as error:
-            self._run_ended(run, RunStatus.FAILED, message=str(error))
+            ended = self._maker.make(bench, self.station, self._job_begins)
+        except QueueBusyError:
+            self._goes_on = False
             raise
-        else:
-            ended = {"path": result.file, "rows": result.rows, "summary": result.summary}
-            self._run_ended(run, RunStatus(result.status), **ended)
+        finally:
+            self._come_to_rest()
+        if ended is not None and ended.state not in (JobState.DONE, JobState.SKIPPED):
+            self._goes_on = False
+        if ended is not None and self._goes_on:
+            self._submit("next job", self._run_next)
+
+    def _job_begins(self, job: Job) -> None:
+        self._change(phase=BenchPhase.BUSY, activity=job.procedure)
+
+    def _infer(self, asked: InferenceRequest) -> None:
+        from labctl.configuration import load_configuration, output_path
+        from labctl.inference import run_inference
+        from labctl_gui.state.verdict import judge
+
+        station = self._asked_station()
+        self._change(phase=BenchPhase.BUSY, activity=f"network {asked.model}")
+        self.verdict = None
+        try:
+            facts = run_inference(
+                asked,
+                station,
+                output_path(None, "Inference"),
+                progress=self.progress,
+                operator=load_configuration().operator,
+            )
+            self.verdict = judge(facts, asked.images)
+        except Stopped:
+            log.info("the network was stopped")
         finally:
             self.progress.finish()
             self._come_to_rest()
-
-    def _measure(self, run: QueuedRun, station: WatchedStation) -> RunResult:
-        from labctl.configuration import dated_path, load_configuration
-        from labctl.engine import run as run_procedure
-        from labctl_procedures import catalogue
-
-        settings = load_configuration()
-        procedure = catalogue.make(run.procedure, run.values)
-        headers = {column.header: column.name for column in procedure.COLUMNS}
-        self.rows.clear()
-        self.recording = Recording(run.procedure, {c.name: c for c in procedure.COLUMNS})
-        folder = self._folder or settings.data_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        path = run.path or dated_path(folder, run.procedure, ".h5", datetime.now().astimezone())
-        self.queue.change(run.number, path=path)
-        return run_procedure(
-            procedure,
-            station,
-            path,
-            progress=self.progress,
-            operator=settings.operator,
-            on_rows=lambda rows: self.rows.extend({headers.get(k, k): v for k, v in rows.items()}),
-            should_stop=self._is_told_to_end,
-        )
-
-    def _is_told_to_end(self) -> bool:
-        return self._stop.is_set() or self._abort.is_set()
-
-    def _run_ended(self, run: QueuedRun, status: RunStatus, **changes: object) -> None:
-        if status is not RunStatus.COMPLETE:
-            self.queue.hold(True)
-        self.queue.change(run.number, status=status, **changes)
-        log.info("run %d, %s: %s", run.number, run.procedure, status.value)
 
     def _come_to_rest(self) -> None:
         """Rest, and only then take new orders; a rest that fails leaves the bench failed."""
@@ -331,10 +409,9 @@ class Session:
         return self.station
 
     def _open_file(self, path: Path) -> None:
-        try:
-            self.opened = open_run_file(path)
-        except (LabctlError, OSError) as error:
-            log.error("opening %s: %s", path, error)  # noqa: TRY400  (its one line says it all)
+        opened = _opened_or_logged(path)
+        if opened is not None:
+            self.opened = opened
 
     def _submit(self, name: str, act: Callable[[], None]) -> None:
         self._worker.submit(Task(name, act, self._ignore))
@@ -345,3 +422,19 @@ class Session:
     def _change(self, **changes: Any) -> None:  # noqa: ANN401  (fields of BenchStatus)
         with self._lock:
             self._status = replace(self._status, **changes)
+
+
+def inference_request(model: str, images: str, count: int | None, train: bool) -> InferenceRequest:
+    """Return what is asked of a network, as the network panel has it."""
+    from labctl.inference import InferenceRequest
+
+    return InferenceRequest(model, images, count, train)
+
+
+def _opened_or_logged(path: Path) -> OpenedRun | None:
+    """Return a run file, read; what is wrong with it is logged."""
+    try:
+        return open_run_file(path)
+    except (LabctlError, OSError) as error:
+        log.error("opening %s: %s", path, error)  # noqa: TRY400  (its one line says it all)
+        return None

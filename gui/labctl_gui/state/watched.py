@@ -78,6 +78,8 @@ class WatchedStation:
         self._driven = True
         self._rested = 0.0
         self._last_time: float | None = None
+        self._last_temperature: float | None = None
+        self._compliance: float | None = None
 
     @property
     def driven(self) -> bool:
@@ -93,6 +95,21 @@ class WatchedStation:
     def last_time(self) -> float | None:
         """Bench time when somebody last asked for it, in s."""
         return self._last_time
+
+    @property
+    def last_temperature(self) -> float | None:
+        """Temperature of the chuck when somebody last asked for it, in K; None without a chuck."""
+        return self._last_temperature
+
+    @property
+    def compliance(self) -> float | None:
+        """Highest current that the last sweep allowed, in A; None before the first."""
+        return self._compliance
+
+    @property
+    def chip_map(self) -> ChipMap:
+        """Where conductances are put down."""
+        return self._chip_map
 
     @property
     def bench(self) -> BenchInfo:
@@ -154,6 +171,7 @@ class WatchedStation:
     ) -> Sweep:
         """Sweep one cell; its strongest points count as pulses in its history."""
         with self._driving():
+            self._compliance = compliance
             swept = self._station.sweep(cell, voltages, gate=gate, compliance=compliance)
         index = cell.index(self.geometry)
         for kind, peak in ((PulseKind.SET, np.max(voltages)), (PulseKind.RESET, -np.min(voltages))):
@@ -180,6 +198,12 @@ class WatchedStation:
         """Bring the chuck to `kelvin`."""
         with self._driving():
             self._station.set_temperature(kelvin)
+
+    def temperature(self) -> float | None:
+        """Measure the temperature of the chuck, in K; None on a bench without one."""
+        with self._turn:
+            self._last_temperature = self._station.temperature()
+        return self._last_temperature
 
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass; on a real bench STOP and abort end the wait."""

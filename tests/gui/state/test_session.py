@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
+from labctl.queue import JobState
 from labctl_data.cells import Cells
 from labctl_data.run_file import open_run
 from labctl_gui.state.bench import BenchPhase, Outputs
 from labctl_gui.state.opened import open_run_file
-from labctl_gui.state.runs import RunStatus
 from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject, View
 from labctl_gui.state.watched import Stopped
@@ -70,15 +70,13 @@ def test_reading_a_pe_maps_it_and_leaves_the_bench_at_rest(session):
 
 
 def test_a_run_is_stored_and_its_rows_are_in_the_ring(session):
-    run = session.start("WriteVerify", SMALL_WRITE)
+    session.start("WriteVerify", SMALL_WRITE)
     assert session.settled(60)
 
-    (done,) = session.queue.runs
-    stored = open_run(done.path)
-    assert done.number == run.number
-    assert done.status is RunStatus.COMPLETE
+    (done,) = session.queue.jobs
+    stored = open_run(done.run_file)
+    assert done.state is JobState.DONE
     assert stored.status == "complete"
-    assert done.rows == stored.rows
     table = session.rows.table()
     assert table["conductance"].tolist() == stored.record("conductance").tolist()
 
@@ -88,15 +86,15 @@ def test_runs_are_measured_one_after_another(session):
     session.start("WriteVerify", SMALL_WRITE)
     assert session.settled(60)
 
-    statuses = [run.status for run in session.queue.runs]
+    statuses = [job.state for job in session.queue.jobs]
 
-    assert statuses == [RunStatus.COMPLETE, RunStatus.COMPLETE]
+    assert statuses == [JobState.DONE, JobState.DONE]
 
 
 def test_the_history_of_a_cell_is_that_of_the_run_file(session):
     session.start("WriteVerify", SMALL_WRITE)
     assert session.settled(60)
-    opened = open_run_file(session.queue.runs[0].path)
+    opened = open_run_file(session.queue.jobs[0].run_file)
 
     live = session.events.trace(int(np.ravel_multi_index((0, 3, 2), (2, 16, 8))))
     stored = opened.trace((0, 3, 2))
@@ -114,17 +112,17 @@ def test_an_aborted_run_keeps_its_rows_and_holds_the_queue(session):
     session.abort()
     assert session.settled(30)
 
-    aborted, waiting = session.queue.runs
-    assert aborted.status is RunStatus.ABORTED
-    assert open_run(aborted.path).status == "aborted"
-    assert open_run(aborted.path).rows == aborted.rows > 2_000
-    assert waiting.status is RunStatus.WAITING
+    aborted, waiting = session.queue.jobs
+    assert aborted.state is JobState.INTERRUPTED
+    assert open_run(aborted.run_file).status == "aborted"
+    assert open_run(aborted.run_file).rows > 2_000
+    assert waiting.state is JobState.WAITING
     assert session.status.phase is BenchPhase.READY
     assert board_outputs(session) == ()
 
     session.go_on()
     assert session.settled(30)
-    assert session.queue.runs[1].status is RunStatus.COMPLETE
+    assert session.queue.jobs[1].state is JobState.DONE
 
 
 def test_stop_brings_a_running_bench_to_rest(session):
@@ -135,8 +133,8 @@ def test_stop_brings_a_running_bench_to_rest(session):
     assert session.settled(30)
 
     assert board_outputs(session) == ()
-    assert session.queue.runs[0].status is RunStatus.ABORTED
-    assert open_run(session.queue.runs[0].path).status == "aborted"
+    assert session.queue.jobs[0].state is JobState.INTERRUPTED
+    assert open_run(session.queue.jobs[0].run_file).status == "aborted"
 
 
 def test_nothing_drives_the_bench_after_a_stop(session):
@@ -200,10 +198,10 @@ def test_a_run_that_fails_says_why_and_holds_the_queue(session, caplog):
     session.start("IVSweep", {"cells": "0/0/0"})
     assert session.settled(30)
 
-    failed, waiting = session.queue.runs
-    assert failed.status is RunStatus.FAILED
-    assert "7" in failed.message
-    assert waiting.status is RunStatus.WAITING
+    failed, waiting = session.queue.jobs
+    assert failed.state is JobState.FAILED
+    assert "7" in failed.error
+    assert waiting.state is JobState.WAITING
 
 
 def test_closing_during_a_run_ends_it_and_the_bench_rests(closed_session, bench):
@@ -218,7 +216,7 @@ def test_closing_during_a_run_ends_it_and_the_bench_rests(closed_session, bench)
     assert closed_session.close(timeout=10)
 
     assert asked == [()]
-    assert open_run(closed_session.queue.runs[0].path).status == "aborted"
+    assert open_run(closed_session.queue.jobs[0].run_file).status == "aborted"
     assert closed_session.status.phase is BenchPhase.CLOSED
 
 
@@ -259,7 +257,7 @@ def test_a_file_is_shown_in_place_of_the_bench_until_told_otherwise(session):
     sketcher.close()
     live_map = sketcher.shown_map
 
-    session.open_file(session.queue.runs[0].path)
+    session.open_file(session.queue.jobs[0].run_file)
     wait_until(lambda: session.opened is not None)
     assert sketcher.shown_map is not live_map
     assert session.opened.procedure == "IVSweep"

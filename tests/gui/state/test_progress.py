@@ -1,4 +1,4 @@
-"""Progress with its estimate, and the queue of runs."""
+"""Progress with its estimate, and the journal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.progress import ProgressMeter, duration_text
-from labctl_gui.state.runs import RunQueue, RunStatus
 
 
 class Clock:
@@ -59,36 +58,6 @@ def test_the_clock_of_a_finished_step_stands():
 )
 def test_durations_read_as_people_say_them(seconds, text):
     assert duration_text(seconds) == text
-
-
-def test_runs_wait_in_the_order_added():
-    queue = RunQueue()
-    first, second = queue.add("IVSweep", {}), queue.add("Retention", {})
-
-    queue.change(first.number, status=RunStatus.RUNNING)
-
-    assert queue.running is not None
-    assert queue.running.number == first.number
-    assert [run.number for run in queue.waiting] == [second.number]
-
-
-def test_only_a_waiting_run_can_be_removed():
-    queue = RunQueue()
-    running, waiting = queue.add("IVSweep", {}), queue.add("Retention", {})
-    queue.change(running.number, status=RunStatus.RUNNING)
-
-    assert not queue.remove(running.number)
-    assert queue.remove(waiting.number)
-    assert [run.number for run in queue.runs] == [running.number]
-
-
-def test_what_is_typed_later_does_not_change_a_queued_run():
-    queue, typed = RunQueue(), {"levels": "8"}
-    run = queue.add("WriteVerify", typed)
-
-    typed["levels"] = "32"
-
-    assert run.values == {"levels": "8"}
 
 
 def test_a_journal_hands_out_each_line_once_with_its_traceback():
