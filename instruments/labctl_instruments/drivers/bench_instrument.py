@@ -46,6 +46,9 @@ class BenchInstrument(Instrument):
     pulsed; what `values` sends (PyMeasure's properties) only asks, and is asked once more.
     """
 
+    # PyMeasure looks up each attribute three times over, for dynamic properties; ours have none.
+    __getattribute__ = object.__getattribute__
+
     models: ClassVar[tuple[str, ...]] = ()
     """Models that this driver drives, as the second field of `*IDN?` says them."""
     roles: ClassVar[tuple[str, ...]] = ()
@@ -145,7 +148,9 @@ class BenchInstrument(Instrument):
             If no answer came.
         """
         with self._exchange(command):
-            return super().ask(command, query_delay)
+            self.adapter.write(command)
+            self.wait_for(query_delay)
+            return self.read()
 
     def ask_bytes(self, message: bytes) -> str:
         """Send a message that may carry a block, line end included; return its text answer.

@@ -114,6 +114,7 @@ class SmuStation(BoundStation):
         self._routing = Routing(instruments.wiring, instruments.matrices, bench.geometry)
         self._forced = {"bit": 0.0, "gate": 0.0}
         self._averages = 1
+        self._burst: _Burst | None = None
         self._output_on = False
         self._saturated = 0
         _prepare(instruments, bench, settings.nplc)
@@ -218,6 +219,7 @@ class SmuStation(BoundStation):
         """Put sources and pulser off, open all crosspoints, and see; see `Station.rest`."""
         self._output_on = False
         self._forced = dict.fromkeys(self._forced, 0.0)
+        self._burst = None
         self._routing.forget()
         super().rest()
 
@@ -272,16 +274,19 @@ class SmuStation(BoundStation):
     def _shape(self, rows: RowArray, burst: _Burst, gate: float) -> None:
         """Route, shape the burst and open the gate; nothing pulses yet."""
         self._route(rows)
-        period = max(_SHORTEST_PERIOD, 2 * burst.width)
-        if burst.pulses > 1:
-            period = burst.width + _PAUSE
-        self._use.pulser.shape(
-            self._use.pulser_channel,
-            high=burst.amplitude,
-            width=burst.width,
-            period=period,
-            count=burst.pulses,
-        )
+        if burst != self._burst:
+            self._burst = None  # unknown until the pulser has taken it
+            period = max(_SHORTEST_PERIOD, 2 * burst.width)
+            if burst.pulses > 1:
+                period = burst.width + _PAUSE
+            self._use.pulser.shape(
+                self._use.pulser_channel,
+                high=burst.amplitude,
+                width=burst.width,
+                period=period,
+                count=burst.pulses,
+            )
+            self._burst = burst
         self._force("gate", gate)
 
     def _fire(self) -> None:

@@ -114,6 +114,8 @@ class ProbedChip:
         self._has_acted = True
         if not any(abs(drive.voltage) > HARMLESS for drive in self._drives().values()):
             return
+        if not any(_is_harmful(lines) for _, lines in self._lines_on()):
+            return  # word lines alone: nothing flows that could move a cell
         standing = self._standing()
         for pe, lines in standing.arrays:
             if _is_harmful(lines):
@@ -219,10 +221,13 @@ class ProbedChip:
 
     def _standing(self) -> Settled:
         """Return the arrays of which a word line is on, as they stand between two changes."""
-        drives = self._drives()
+        return self._settled(self._lines_on(), self._drives())
+
+    def _lines_on(self) -> list[tuple[int, ArrayLines]]:
+        """Return the arrays of which a word line is on; worked out once between two changes."""
         if self._known_arrays is None:
-            self._known_arrays = list(self._arrays(drives))
-        return self._settled(self._known_arrays, drives)
+            self._known_arrays = list(self._arrays(self._drives()))
+        return self._known_arrays
 
     def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
         """Yield the arrays of which a word line is on."""

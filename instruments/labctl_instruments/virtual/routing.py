@@ -193,6 +193,7 @@ class Router:
         }
         self._seen = -1
         self._node_of_row = np.arange(N_ROWS)
+        self._nodes_of_rows = list(range(N_ROWS))
         self._row_of_column = np.full(len(self.crosspoints.closed), -1)
 
     def hang(self, row: str, terminal: Terminal) -> None:
@@ -214,16 +215,30 @@ class Router:
     def drives(self) -> tuple[dict[int, Drive], list[Conflict]]:
         """Return what drives each node that is driven, and the conflicts there are."""
         self._follow()
+        self._shares = {}
+        alone: dict[int, Drive] = {}
+        for row, terminal in self._terminals.items():
+            drive = self._drive_of(terminal)
+            if drive is not None:
+                if self._nodes_of_rows[row] in alone:
+                    return self._drives_that_meet()
+                alone[self._nodes_of_rows[row]] = drive
+        return alone, []
+
+    def _drive_of(self, terminal: Terminal) -> Drive | None:
+        drive = terminal.drive()
+        if drive is None or terminal.name not in self._weakened:
+            return drive
+        return replace(drive, limit=min(drive.limit, self._weakened[terminal.name]))
+
+    def _drives_that_meet(self) -> tuple[dict[int, Drive], list[Conflict]]:
         found: dict[int, list[tuple[str, Drive]]] = {}
         for row, terminal in self._terminals.items():
-            drive = terminal.drive()
+            drive = self._drive_of(terminal)
             if drive is not None:
-                if terminal.name in self._weakened:
-                    limit = min(drive.limit, self._weakened[terminal.name])
-                    drive = replace(drive, limit=limit)
-                found.setdefault(int(self._node_of_row[row]), []).append((terminal.name, drive))
-        chosen, conflicts = {}, []
-        self._shares = {}
+                found.setdefault(self._nodes_of_rows[row], []).append((terminal.name, drive))
+        chosen: dict[int, Drive] = {}
+        conflicts: list[Conflict] = []
         for node, drives in found.items():
             chosen[node], trouble = self._meet(node, drives)
             conflicts += trouble
@@ -291,6 +306,7 @@ class Router:
         joined = closed.sum(axis=1)
         self._row_of_column = np.where(joined > 0, closed.argmax(axis=1), -1)
         self._node_of_row = _nodes_of_rows(closed[joined > 1])
+        self._nodes_of_rows = self._node_of_row.tolist()
         self._seen = self.crosspoints.version
 
     def _places(self, wiring: Wiring, kind: str, size: int) -> IntArray:
