@@ -19,8 +19,9 @@ from labctl_instruments.chip.request import Layout, LineArray, Request, layout_o
 Standing = Callable[[LineArray], FloatArray]
 """Returns what cells (n,) conduct, shape (n,), in S."""
 
-DRIFT_WITHOUT_EFFECT = 1e-3
-"""Relative drift of a cell up to which the wires' part in its current is taken to stand."""
+DRIFT_WITHOUT_EFFECT = 1e-2
+"""Drift of a cell, over the highest conductance of its array, up to which drops along wires stand.
+They are some percent of the currents, so this neglects some 1e-4, a hundredth of the read noise."""
 _PLANS_KEPT = 64
 
 

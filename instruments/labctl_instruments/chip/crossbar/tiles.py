@@ -17,8 +17,8 @@ class Tiles:
     wires : Wires
         Resistances of the wires.
     tolerance : float
-        Relative change of a cell up to which the parts stand. The error is then at most about that
-        part of the drop, itself a small part of the current; with 0 there is none.
+        Change of a cell, over the array's highest conductance, up to which the parts stand. Drops
+        are then off by about that part of themselves, small parts of the currents; with 0 by none.
     """
 
     def __init__(self, wires: Wires, *, tolerance: float = 0.0) -> None:
@@ -32,7 +32,7 @@ class Tiles:
         """
         if number in self._known:
             made_of, part = self._known[number]
-            if (np.abs(conductance - made_of) <= self._tolerance * made_of).all():
+            if np.abs(conductance - made_of).max() <= self._tolerance * made_of.max():
                 return part
         matrix = effective_matrix(conductance, self._wires)
         joined = conductance > 0.0

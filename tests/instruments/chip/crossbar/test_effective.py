@@ -50,16 +50,17 @@ def test_a_tile_is_worked_out_anew_only_when_a_cell_has_changed() -> None:
 
 
 def test_a_drift_within_the_tolerance_is_off_by_that_part_of_the_drop() -> None:
-    tiles, cells = Tiles(WIRES, tolerance=1e-3), random_cells((32, 16), opens=0.0)
+    tiles, cells = Tiles(WIRES, tolerance=1e-2), random_cells((32, 16), opens=0.0)
     first = tiles.arriving(0, cells)
-    drifted = cells * (1.0 + 1e-3 * np.random.default_rng(1).uniform(-1, 1, cells.shape))
+    drift = np.random.default_rng(1).uniform(-1e-2, 1e-2, cells.shape)
+    drifted = cells * (1.0 + drift)
 
     part = tiles.arriving(0, drifted)
 
     assert part is first
-    drop = drifted - effective_matrix(drifted, WIRES)
-    error = np.abs(part * drifted - effective_matrix(drifted, WIRES))
-    assert (error <= 2e-3 * np.abs(drop) + 1e-18).all()
+    exact = effective_matrix(drifted, WIRES)
+    drops = (drifted - exact).sum(axis=1)
+    assert (np.abs((part * drifted - exact).sum(axis=1)) <= 1e-2 * drops).all()
 
 
 def test_cells_that_are_no_conductance_and_ladders_too_wide_are_refused() -> None:
