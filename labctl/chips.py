@@ -15,7 +15,8 @@ from labctl.errors import FailedError, ReportError
 from labctl.measured import FloatArray, statistics
 from labctl_data.chip_file import ChipFile, FittedParameter, read_chip
 from labctl_data.errors import NotAChipFileError
-from labctl_data.model import StuckClass
+from labctl_data.exporting import exporter
+from labctl_data.model import SoftBoundModel, StuckClass
 from labctl_data.run_file import open_run
 from labctl_data.statistics import TwoSampleTest, two_sample_test
 from labctl_procedures.quantities import format_quantity
@@ -27,6 +28,21 @@ _PREFIXED = ("S", "V", "A", "s")
 """Units that take a prefix; those of rates and powers are left in SI."""
 CELLS = "0/:/:"
 """What is written there: one PE."""
+
+
+def export_chip(file: Path, simulator: str, output: Path) -> None:
+    """Write the statistics of a chip file as a module for another simulator.
+
+    Raises
+    ------
+    LabctlError
+        If the file is no chip file, its model is no soft-bound one, or no exporter is called so.
+    """
+    write = exporter(simulator)
+    model = read_chip(file).model
+    if not isinstance(model, SoftBoundModel):
+        raise FailedError(f"{file}: asked to export a soft-bound model, found '{model.name}'")
+    output.write_text(write(model), encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import click
 
 from labctl.cli.options import existing_file
 from labctl.cli.output import facts_table, headed, json_option, say, table
+from labctl.configuration import refuse_existing
 
 
 @click.group("chip")
 def command() -> None:
-    """Show a chip file, or compare two chips."""
+    """Show a chip file, compare two chips, or export one for another simulator."""
 
 
 @command.command("show")
@@ -67,3 +68,28 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
         beside.add_row(*pair.texts)
     facts = {"a": a, "b": b, "ks": rows, "parameters": list(parameters)}
     say(as_json, facts, listing, *([beside] if parameters else []))
+
+
+@command.command("export")
+@click.argument("file", type=existing_file)
+@click.option(
+    "--to",
+    "simulator",
+    required=True,
+    metavar="NAME",
+    help="aihwkit, crosssim, or an exporter of another package.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The Python module to write; must not exist.",
+)
+@json_option
+def export(file: Path, simulator: str, output: Path, as_json: bool) -> None:
+    """Write the statistics of the chip FILE as a Python module for another simulator."""
+    from labctl.chips import export_chip
+
+    export_chip(file, simulator, refuse_existing(output))
+    say(as_json, {"file": output, "simulator": simulator}, headed(output))
