@@ -17,7 +17,7 @@ from labctl.engine.resuming import guardian_events
 from labctl.engine.runner import pulse_counts
 from labctl.engine.settling import settle
 from labctl.errors import NotResumableError
-from labctl.inference_file import COLUMNS, PROCEDURE
+from labctl.inference_file import COLUMNS, LAYER, LAYER_NAMES, PROCEDURE, TARGET
 from labctl.inference_stages import FACTS, Stages, Task
 from labctl_data.run_file import PULSE_COUNT, MapSpec, Run, RunWriter, open_run, recover
 from labctl_data.run_file import resume_writer as reopened
@@ -105,15 +105,23 @@ def run_inference(
     """
     task = _load(asked, station)
     counts = pulse_counts(station)
-    maps = [MapSpec(PULSE_COUNT, "", station.geometry, "Programming pulses received")]
+    maps = [
+        MapSpec(LAYER, "", station.geometry, "Number of the layer, -1 for none"),
+        MapSpec(TARGET, "S", station.geometry, "Conductance wanted"),
+    ]
+    if counts is not None:
+        maps.append(MapSpec(PULSE_COUNT, "", station.geometry, "Programming pulses received"))
     attributes = {
         "procedure": PROCEDURE,
         "parameters": asdict(asked),
         **station_attributes(station, operator),
     }
-    with RunWriter.create(
-        path, columns=COLUMNS, maps=[] if counts is None else maps, attributes=attributes
-    ) as run:
+    with RunWriter.create(path, columns=COLUMNS, maps=maps, attributes=attributes) as run:
+        run.append_map(LAYER, station.now(), task.plan.layer_map)
+        run.append_map(TARGET, station.now(), task.plan.target_map)
+        run.event(station.now(), "mapped", task.plan.describe())
+        names = [layer.layer.name for layer in task.plan.layers]
+        run.event(station.now(), LAYER_NAMES, json.dumps(names))
         if counts is not None:
             run.append_map(PULSE_COUNT, station.now(), counts)
         return _carry_out(Stages(task, station, run, progress, counts))
@@ -205,7 +213,9 @@ def _load(asked: InferenceRequest, station: Station) -> Task:
     network = load_network(asked.model, asked.images)
     if asked.input_scale is not None:
         network = replace(network, input_scale=asked.input_scale)
-    plan = map_network(network, station.geometry, images.train_images)
+    plan = map_network(
+        network, station.geometry, images.train_images, known_stuck=station.known_stuck
+    )
     chosen_layers(plan, asked.layers)
     share = max(0.1, min(1.0, LEAST_TRAINING_IMAGES / len(images.train_labels)))
     settings = TrainSettings(

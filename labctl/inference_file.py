@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
 
 import numpy as np
@@ -16,6 +17,10 @@ COLUMNS = (
     Column("label", "", "Label", "u2"),
     Column("predicted", "", "Predicted", "u2"),
 )
+LAYER, TARGET = "layer", "target"
+"""Maps of the plan: which layer holds each cell, and the conductance wanted of it."""
+LAYER_NAMES = "layers"
+"""Kind of the event whose text is a JSON list of the layers' names."""
 Classes = npt.NDArray[np.int64]
 
 
@@ -52,3 +57,22 @@ def stage_predictions(run: Run, stage: Stage) -> tuple[Classes, Classes, Classes
     at = at[latest]
     labels, predicted = run.record("label")[at], run.record("predicted")[at]
     return images, labels.astype(np.int64), predicted.astype(np.int64)
+
+
+def mapping_of(run: Run) -> tuple[Classes, npt.NDArray[np.float64], list[str]] | None:
+    """Return what a run of Inference stored of its plan; None where it stored nothing.
+
+    Returns
+    -------
+    ndarray of shape (pe, row, col)
+        Number of the layer that holds each cell; -1 for none.
+    ndarray of shape (pe, row, col)
+        Conductance wanted of each cell, in S; NaN for none.
+    list of str
+        Names of the layers.
+    """
+    names = [event.text for event in run.events if event.kind == LAYER_NAMES]
+    if not names or not {LAYER, TARGET} <= set(run.maps):
+        return None
+    layers, targets = run.map(LAYER)[1], run.map(TARGET)[1]
+    return layers[0].astype(np.int64), targets[0], list(json.loads(names[0]))

@@ -111,8 +111,8 @@ RESNET56 = {
     "G3": Published(0.1958, "P"),
     "G4": Published(0.1984, "P"),
 }
-"""ResNet-56 on CIFAR-10, simulated by its authors with other weights: accuracies by stage, errors of
-the four groups after transfer."""
+"""ResNet-56 on CIFAR-10, simulated by its authors with other weights: accuracies by stage, errors
+of the four groups after transfer."""
 
 _GROUP_ERRORS = {
     ("test", "G1"): (0.0479, 0.0341, "W"),

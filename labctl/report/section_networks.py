@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from labctl.inference_file import Stage, stage_predictions
+from labctl.inference_file import Stage, mapping_of, stage_predictions
 from labctl.measured import sums
-from labctl.report.draw_networks import confusion_picture, mac_picture
+from labctl.report.draw_mapping import mapping_picture
+from labctl.report.draw_networks import confusion_picture, mac_picture, wrong_picture
+from labctl.report.draw_reproductions import times_picture
 from labctl.report.page import Key, Listing, Picture, Section
 from labctl.report.published import (
     ACCURACY_AFTER_TRAINING,
@@ -15,7 +17,10 @@ from labctl.report.published import (
 )
 from labctl.report.words import count, percent
 from labctl_data.run_file import Run
+from labctl_procedures.network.images import load_images, mnist_at_hand
 
+_SHOWN = 27
+"""Most wrong images that are drawn."""
 _PUBLISHED = {
     "accuracy_software": ACCURACY_SOFTWARE,
     "accuracy_programmed": ACCURACY_AFTER_TRANSFER,
@@ -56,16 +61,10 @@ def inference_section(run: Run, place: str) -> Section:
     summary = run.summary
     images = str(run.parameters.get("images", ""))
     name = f"The network on {place}" if place else "The network"
-    parts: list[Picture | Listing] = [_accuracies(run)]
+    parts: list[Picture | Listing] = [_accuracies(run), *_over_time(run)]
     for stage in (Stage.TRAINED, Stage.PROGRAMMED):
-        _, labels, predictions = stage_predictions(run, stage)
-        if len(labels):
-            parts.append(
-                Picture(
-                    confusion_picture(labels, predictions, int(labels.max()) + 1),
-                    f"{count(len(labels))} test images of {images}, {stage.words}.",
-                )
-            )
+        if np.any(run.record("stage") == stage):
+            parts += _stage_parts(run, stage, images)
             break
     rate = summary.get("images_per_second")
     told = f" Inference ran at {rate:,.0f} images a second, read noise on." if rate else ""
@@ -82,6 +81,41 @@ def inference_section(run: Run, place: str) -> Section:
         if images != "mnist"
         else [],
     )
+
+
+def _over_time(run: Run) -> list[Picture]:
+    """Return the accuracies asked again later, drawn, where there are any."""
+    found = run.summary.get("accuracy_over_time") or []
+    if not found:
+        return []
+    times = np.array([each["after"] for each in found])
+    accuracies = np.array([[each["accuracy"] for each in found]])
+    picture = times_picture(times, accuracies, "the last step")
+    return [Picture(picture, "Asked again as bench time passed.")]
+
+
+def _stage_parts(run: Run, stage: Stage, images: str) -> list[Picture | Listing]:
+    """Return the confusion matrix of a stage, and images that were taken for another class."""
+    numbers, labels, predictions = stage_predictions(run, stage)
+    parts: list[Picture | Listing] = [
+        Picture(
+            confusion_picture(labels, predictions, int(labels.max()) + 1),
+            f"{count(len(labels))} test images of {images}, {stage.words}.",
+        )
+    ]
+    wrong = np.flatnonzero(labels != predictions)
+    if len(wrong) and (images == "digits" or (images == "mnist" and mnist_at_hand())):
+        shown = wrong[:_SHOWN]
+        pixels = load_images(images).test_images[numbers[shown]]
+        few = "" if len(shown) == len(wrong) else f" The first {len(shown)} are shown."
+        parts.append(
+            Picture(
+                wrong_picture(pixels, labels[shown], predictions[shown]),
+                f"{count(len(wrong))} of {count(len(labels))} images were taken for another "
+                f"class.{few}",
+            )
+        )
+    return parts
 
 
 def inference_keys(run: Run, place: str) -> list[Key]:

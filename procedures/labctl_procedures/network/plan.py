@@ -267,6 +267,22 @@ class NetworkPlan:
         ]
         return np.concatenate(parts)
 
+    @cached_property
+    def layer_map(self) -> IntArray:
+        """Number of the layer that holds each cell, shape (pe, row, col); -1 for none."""
+        found = np.full(self.geometry.shape, -1, np.int64)
+        for number, layer in enumerate(self.layers):
+            for copy in range(len(layer.lines)):
+                found[tuple(layer.cells(copy, self.geometry).addresses.T)] = number
+        return found
+
+    @cached_property
+    def target_map(self) -> FloatArray:
+        """Conductance each cell is to have, shape (pe, row, col), in S; NaN for none."""
+        found = np.full(self.geometry.shape, np.nan)
+        found[tuple(self.cells.addresses.T)] = self.targets
+        return found
+
     def describe(self) -> str:
         """Return the plan as a table for people: one line a layer and copy."""
         head = (

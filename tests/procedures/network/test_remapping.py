@@ -1,0 +1,90 @@
+"""Lines moved to rows where known stuck cells do little harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from labctl_data.cells import Geometry
+from labctl_data.model import StuckClass
+from labctl_instruments.station import Station
+from labctl_procedures.network import (
+    ImageSet,
+    MappingSettings,
+    NetworkPlan,
+    infer,
+    load_network,
+    map_network,
+)
+from labctl_procedures.network.remapping import harm
+
+YAO = Geometry(8, 128, 16)
+ONE_COPY = MappingSettings(most_copies=1, spare_rows=32)
+OpenBoard = Callable[..., Station]
+
+
+@pytest.fixture(scope="module")
+def stuck() -> np.ndarray:
+    """A map in which 5 % of the cells are stuck, half of them in their low-resistance state."""
+    rng = np.random.default_rng(8)
+    drawn = rng.random(YAO.shape)
+    half = np.where(drawn < 0.025, StuckClass.STUCK_HIGH, StuckClass.STUCK_LOW)
+    return np.where(drawn < 0.05, half, StuckClass.NONE).astype(np.int8)
+
+
+def mapped(digits: ImageSet, stuck: np.ndarray | None) -> NetworkPlan:
+    network = load_network("mcnn", "digits")
+    return map_network(network, YAO, digits.train_images, ONE_COPY, known_stuck=stuck)
+
+
+def lines_by_array(plan: NetworkPlan) -> list[set[int]]:
+    lines = np.concatenate([layer.lines[0][layer.lines[0] >= 0] for layer in plan.layers])
+    return [set(lines[lines // 128 == pe].tolist()) for pe in range(8)]
+
+
+def test_lines_stay_in_their_array_and_no_two_share_a_row(
+    digits: ImageSet, stuck: np.ndarray
+) -> None:
+    plain, moved = mapped(digits, None), mapped(digits, stuck)
+
+    before, after = lines_by_array(plain), lines_by_array(moved)
+    assert [len(lines) for lines in after] == [len(lines) for lines in before]
+    assert len(np.unique(moved.cells.index(YAO))) == len(moved.cells)
+
+
+def test_without_stuck_cells_nothing_is_moved(digits: ImageSet) -> None:
+    none = np.zeros(YAO.shape, np.int8)
+
+    assert np.array_equal(
+        mapped(digits, none).cells.addresses, mapped(digits, None).cells.addresses
+    )
+
+
+def test_spare_rows_take_most_of_the_harm_away(digits: ImageSet, stuck: np.ndarray) -> None:
+    plain, moved = mapped(digits, None), mapped(digits, stuck)
+
+    assert harm(moved, stuck) < 0.2 * harm(plain, stuck)
+
+
+def test_one_bad_row_is_left_free_where_there_is_another(digits: ImageSet) -> None:
+    stuck = np.zeros(YAO.shape, np.int8)
+    stuck[0, 5] = StuckClass.SHORT
+
+    moved = mapped(digits, stuck)
+
+    assert 5 not in lines_by_array(moved)[0]
+    assert harm(moved, stuck) == 0
+
+
+def test_a_network_moved_around_stuck_cells_recognises_what_an_unmoved_one_does_not(
+    open_board: OpenBoard, digits: ImageSet, stuck: np.ndarray
+) -> None:
+    found = {}
+    for name, plan in (("plain", mapped(digits, None)), ("moved", mapped(digits, stuck))):
+        station = open_board(YAO, np.nan_to_num(plan.target_map, nan=2e-6), stuck)
+        found[name] = infer(station, plan, digits.test_images, digits.test_labels).accuracy
+
+    assert found["moved"] >= 0.96
+    assert found["moved"] >= found["plain"] + 0.02
