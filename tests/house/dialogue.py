@@ -91,5 +91,5 @@ def says_nothing_is_on(entry: Entry) -> bool:
     if re.search(r":OUTP\d?\?", message):
         return reply.strip() in ("0", "OFF")
     if re.search(r"print\(.*smu[ab]\.source\.output", message):
-        return float(reply.strip() or "nan") == 0.0
+        return re.fullmatch(r"0(\.0+e\+00)?", reply.strip()) is not None
     return "getclose" in message and reply.strip() in ("nil", "")

@@ -210,6 +210,8 @@ def main(faults: int, seed: int) -> int:
             ends[f"{struck.kind}: {struck.status}"] += 1
             if struck.seconds is not None:
                 seconds.append(struck.seconds)
+            if number % 100 == 99:
+                say(f"{number + 1} faults, {bad} not as they should be so far")
             if not struck.is_well:
                 bad += 1
                 say(f"{number}: {struck}")
