@@ -54,10 +54,12 @@ class Sitting:
         self._cells, self._rows = cells, stored
         self._now = now
         self._started = started
+        self._awaited: float | None = None
 
     def see(self, rows: Mapping[str, Any]) -> None:
         """Take note of rows that were stored."""
         self._rows += int(np.size(rows["Row"]))
+        self._awaited = None
         if self._started is None:
             self._started = float(np.max(rows["Time (s)"])) - float(self._times[0])
 
@@ -66,8 +68,13 @@ class Sitting:
         if self._rows % self._cells or self._started is None:
             return False
         elapsed = self._now() - self._started
+        if self._awaited is not None and elapsed < self._awaited + PATIENCE:
+            return False  # its time has come, or will: it has not been read yet
         later = self._times[self._times > elapsed * _AFTER]
-        return bool(later.size) and float(later[0]) - elapsed > PATIENCE
+        if later.size and float(later[0]) - elapsed > PATIENCE:
+            return True
+        self._awaited = float(later[0]) if later.size else None
+        return False
 
 
 def sitting_of(request: JobRequest, path: Path, station: Station) -> Sitting:
