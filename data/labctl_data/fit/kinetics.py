@@ -22,7 +22,7 @@ AXES = ("amplitude", "width", "gate", "before", "after")
 
 def tell_kinetics(estimates: Estimates, runs: Sequence[Run], quality: dict[str, Any]) -> None:
     """Let the maps among the runs replace the prior's laws of amplitude, width and gate."""
-    maps = [(run, _map_of(run)) for run in runs if is_pulse_map(run)]
+    maps = [(run, pulse_map_of(run)) for run in runs if is_pulse_map(run)]
     if not maps:
         return
     source = ", ".join(run.path.name for run, _ in maps)
@@ -57,7 +57,8 @@ def is_pulse_map(run: Run) -> bool:
     return imported or run.procedure == "PulseMap"
 
 
-def _map_of(run: Run) -> PulseMap:
+def pulse_map_of(run: Run) -> PulseMap:
+    """Return the pulses of a run, measured here or imported."""
     if run.procedure == PROCEDURE:
         rows, _ = addressed(run, AXES)
         kind = np.full(len(rows["gate"]), int(PulseKind[str(run.parameters["pulse"])]))
