@@ -22,7 +22,11 @@ Target = Callable[[bytes], object]
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=600", "-print_final_stats=1")
 MESSAGES_BETWEEN_RESETS = 500
 
+# The chip is compiled by numba, which cannot read what atheris makes of a function.
+import labctl_instruments.chip  # noqa: E402
+
 with atheris.instrument_imports(include=["labctl_instruments.virtual", "labctl_instruments.wire"]):
+    import labctl_instruments.virtual.smu_bench  # noqa: F401  (all personas)
     from labctl_instruments.bench.loading import parse_bench
     from labctl_instruments.errors import ConnectionRefusal
     from labctl_instruments.virtual.lua.confined import ConfinedLua, LuaLimits
