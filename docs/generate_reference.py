@@ -93,6 +93,7 @@ def instrument_commands() -> str:
     from labctl_instruments.virtual.vocabulary import pages
 
     shown = {title: _persona(*where) for title, where in INSTRUMENTS.items()}
+    shown["Keithley 2450 after `*LANG TSP`"] = _speaking_tsp(shown["Keithley 2450"])
     return (
         "\n".join(["# What the virtual instruments answer", "", _NOTE, "", _ABOUT, *pages(shown)])
         + "\n"
@@ -114,6 +115,17 @@ def _persona(bench: str, name: str, driver: str) -> object:
         document["instruments"][name]["driver"] = driver
     file = parse_bench(document, path=path, text="")
     return open_rack(file).persona(file.instruments[name].address)
+
+
+def _speaking_tsp(persona: object) -> object:
+    """Return what a 2450 is once it speaks TSP."""
+    from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
+
+    instrument = getattr(persona, "_inner", persona)
+    if not isinstance(instrument, Keithley2450Persona):
+        raise TypeError(f"{instrument} is no 2450")
+    instrument.exchange(b"*LANG TSP\n")
+    return instrument.tsp
 
 
 PAGES = {

@@ -13,14 +13,13 @@ from typing import ClassVar, Self
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import BenchInstrument, parse_error
+from labctl_instruments.drivers.source_meter import SourceMeterDriver
 from labctl_instruments.errors import DialogueError, InstrumentError, ReadBackError, RefusalError
 
 MOST_CYCLES = 100
 """Most power-line cycles of one conversion (`AIT`)."""
 MOST_CURRENT = 0.1
 """Most current of an HRSMU or MPSMU, in A."""
-_OVERFLOW = 9.9e37
-"""Readings beyond the range are at or above this."""
 _LIMITED = 8
 """Bit of a reading's status: this channel is at its compliance."""
 _OUTPUT_STEPS = 20_000
@@ -100,7 +99,7 @@ class KeysightB1500AModule(BenchInstrument):
         return parse_error(self.ask("ERRX?"))
 
 
-class KeysightB1500ASmu(KeysightB1500AModule):
+class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
     """Force a voltage with one SMU, read its current with the high-resolution converter.
 
     While the output switch is open the module holds neither level nor compliance: both come, and
@@ -185,24 +184,8 @@ class KeysightB1500ASmu(KeysightB1500AModule):
             raise InstrumentError(self.name, f"{count} averages asked for; it has 1 to 100")
         self._averages = count
 
-    def prepare(self, *, nplc: float, current_limit: float) -> None:
-        """Make a voltage source at 0 V that measures current; output off.
-
-        Parameters
-        ----------
-        nplc : float
-            Integration of a reading, in power-line cycles.
-        current_limit : float
-            Compliance, in A; set, read back and compared as the output goes on.
-
-        Raises
-        ------
-        InstrumentError
-            If the module cannot, or did not, take a setting.
-        """
-        self.write(f"CL {self.slot}")
-        self.nplc, self.averages = nplc, 1
-        self.current_limit = current_limit
+    def _arrange(self) -> None:
+        """Choose data with their status, no time stamps, and the high-resolution converter."""
         self.execute(f"FMT 21,0;TSC 0;AZ 0;FL 0,{self.slot};AAD {self.slot},1")
 
     def force(self, voltage: float) -> None:
@@ -246,19 +229,13 @@ class KeysightB1500ASmu(KeysightB1500AModule):
         match = _READING.fullmatch(answer)
         if match is None or ord(match[2]) - ord("A") + 1 != self.slot:
             raise DialogueError(self.name, f"'{question}' answered '{answer}'")
-        current = float(match[3])
-        if not abs(current) < _OVERFLOW:
-            raise DialogueError(self.name, f"'{question}' overflowed ({current:g})")
+        current = self._checked_reading(question, float(match[3]))
         self._is_limited = bool(int(match[1]) & _LIMITED)
         return current
 
     def output_off(self) -> None:
         """Open the output switch; that brings the level to 0 V."""
         self.write(f"CL {self.slot}")
-
-    def outputs_on(self) -> tuple[str, ...]:
-        """Return `("output",)` while the switch is closed."""
-        return ("output",) if self.output else ()
 
     def _forcing(self, voltage: float) -> str:
         return f"DV {self.slot},0,{voltage:.9G},{self._limit:.9G}"

@@ -19,8 +19,10 @@ UNITS = b"B1517A,0;B1511B,0;0,0;0,0;B1525A,0"
 def test_preparing_opens_the_switch_first_and_never_closes_it():
     dialogue = [
         (b"CL 2", None),
-        (b"*LRN? 2", b"CL2"),
         (b"FMT 21,0;TSC 0;AZ 0;FL 0,2;AAD 2,1;ERRX?", FINE),
+        (b"*LRN? 2", b"CL2"),
+        (b"*LRN? 2", b"CL2"),
+        (b"ERRX?", FINE),
     ]
     with expected_protocol(KeysightB1500ASmu, dialogue, channel="2") as smu:
         smu.prepare(nplc=1.0, current_limit=1e-3)

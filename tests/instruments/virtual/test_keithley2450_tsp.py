@@ -26,7 +26,7 @@ def run(rack: Rack, chunk: str) -> str:
 
 
 def errors(rack: Rack) -> int:
-    return int(run(rack, "print(eventlog.getcount(eventlog.SEV_ERROR))"))
+    return int(float(run(rack, "print(eventlog.getcount(eventlog.SEV_ERROR))")))
 
 
 def expected(rack: Rack, voltage: float) -> float:
@@ -52,6 +52,7 @@ def expected(rack: Rack, voltage: float) -> float:
         ("smu.source.delay = 0.02 print(smu.source.delay, smu.source.autodelay)", "0.02\tsmu.OFF"),
         ("smu.source.offmode = smu.OFFMODE_HIGHZ print(smu.source.offmode)", "smu.OFFMODE_HIGHZ"),
         ("print(smu.source.ilimit.tripped)", "smu.OFF"),
+        ("format.asciiprecision = 4 print(1 / 3, format.data)", "3.333e-01\t1.000e+00"),
         ("print(defbuffer1.n, defbuffer1.capacity)", "0\t100000"),
         ("print(smu.measure._read, _element, os, io, python)", "nil\tnil\tnil\tnil\tnil"),
         ("timer.cleartime() delay(0.25) print(timer.gettime())", "0.25"),
@@ -74,6 +75,8 @@ def test_a_question_is_answered_in_the_instruments_words(rack, chunk, answer) ->
         ("smu.source.level = '1'", -224),
         ("smu.measure.nplc = 11", -222),
         ("smu.measure.read({})", -224),
+        ("format.data = format.REAL", -224),
+        ("format.asciiprecision = 17", -224),
         ("printbuffer(1, 2, defbuffer1)", -222),
         ("buffer.make(3)", -222),
         ("smu.source.sweeplinear('s', 0, 1, 1)", -222),

@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,18 @@ def test_what_cannot_be_done_is_an_error_and_nothing_is_forced(rack, message, nu
     assert error(rack) == number
     assert error(rack) == 0
     assert say(rack, "*LRN? 1") == before
+
+
+def test_its_page_lists_what_it_understands_and_nothing_else(rack) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "commands-b1500a.md").read_text(encoding="utf-8")
+    section = text.partition("## Commands")[2].partition("\nA datum")[0]
+    table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
+    listed = {word for words in re.findall(r"`([^`]+)`", table) for word in words.split()}
+    listed.remove("?")  # of the pulses, all of which are asked too
+    (asked,) = re.findall(r"\| pulses \| `([^`]+)`, each with", table)
+    listed |= {f"{header}?" for header in asked.split()}
+
+    assert listed == set(rack.persona(FRAME).headers)
 
 
 def test_an_error_ends_its_message(rack) -> None:

@@ -79,6 +79,11 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
             return self._language(words)
         return super().exchange(message) if self._tsp is None else self._tsp.exchange(message)
 
+    @property
+    def tsp(self) -> Keithley2450Tsp | None:
+        """Its face that executes Lua; None while it speaks SCPI."""
+        return self._tsp
+
     def status_byte(self, *, message_available: bool = False) -> int:
         """Return the status byte."""
         if self._tsp is not None:

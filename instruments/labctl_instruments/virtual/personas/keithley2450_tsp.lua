@@ -8,7 +8,26 @@ local now, count, capacity, element = _now, _count, _capacity, _element
 local clear, make, delete, read = _clear, _make, _delete, rawget(smu.measure, "_read")
 _now, _count, _capacity, _element, _clear, _make, _delete = nil, nil, nil, nil, nil, nil, nil
 rawset(smu.measure, "_read", nil)
-set_number_format("%.9g")
+
+-- Numbers: as they are, to nine digits, unless a precision is chosen.
+local precision, number = 0, "%.9g"
+local function choose_precision(value)
+  if type(value) ~= "number" or value < 0 or value > 16 or value % 1 ~= 0 then
+    error("-224, Illegal parameter value;format.asciiprecision = " .. tostring(value), 0)
+  end
+  precision, number = value, value == 0 and "%.9g" or "%." .. (value - 1) .. "e"
+  set_number_format(number)
+end
+choose_precision(0)
+format = object({ASCII = 1, REAL32 = 2, REAL = 3, REAL64 = 3}, {
+  data = function() return 1 end,
+  asciiprecision = function() return precision end,
+}, {
+  data = function(value)  -- readings in binary are not there
+    if value ~= 1 then error("-224, Illegal parameter value;format.data = " .. tostring(value), 0) end
+  end,
+  asciiprecision = choose_precision,
+})
 
 -- Columns of a buffer, and what the instrument calls their elements.
 local COLUMNS = {
@@ -82,7 +101,7 @@ rawset(trigger.model, "load", with_buffer(rawget(trigger.model, "load")))
 for _, word in next, {"STATE_IDLE"} do rawset(trigger, word, "trigger." .. word) end
 
 local function shown(value)
-  if type(value) == "number" then return style("%.9g", value) end
+  if type(value) == "number" then return style(number, value) end
   return tostring(value)
 end
 
@@ -111,5 +130,4 @@ display = {
   changescreen = function() end, settext = function() end, clear = function() end,
 }
 beeper = {beep = function(time) delay(time) end}
-format = {ASCII = 1, REAL = 3, data = 1, asciiprecision = 0}
 collectgarbage = function() return 0 end

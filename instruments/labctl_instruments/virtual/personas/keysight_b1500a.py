@@ -83,6 +83,11 @@ class KeysightB1500APersona:
         add_source_commands(self._table, self)
         add_pulse_commands(self._table, self)
 
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers of the commands that it understands."""
+        return self._table.headers
+
     def exchange(self, message: bytes) -> bytes:
         """Execute a message and return what it answers and measures."""
         return self._table.execute(message, self.errors)

@@ -119,6 +119,11 @@ class FlexTable:
         fewest, most = (numbers, numbers) if isinstance(numbers, int) else numbers
         self._commands[header] = Command(action, fewest, most)
 
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that are understood."""
+        return tuple(self._commands)
+
     def execute(self, message: bytes, errors: ErrorQueue) -> bytes:
         """Execute a message, or several lines; return what they answer. An error ends a line."""
         lines = message.decode("latin-1").split("\n")
