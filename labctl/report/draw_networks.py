@@ -10,10 +10,13 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgba
 
-from labctl.report.ink import BLUE, INK, MUTED, drawn
+from labctl.report.ink import BLUE, INK, MUTED, Margins, drawn
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+_IN_A_ROW = 9
+"""Images drawn beside each other."""
 
 
 def mac_picture(expected: FloatArray, measured: FloatArray) -> Markup:
@@ -81,3 +84,36 @@ def confusion_picture(labels: IntArray, predictions: IntArray, classes: int) -> 
         axes.set_ylabel("was")
 
     return drawn("Confusion matrix", draw, size=(7.2, 4.4))
+
+
+def wrong_picture(images: Bytes, labels: IntArray, predictions: IntArray) -> Markup:
+    """Draw images with the class they are of and the class they were taken for.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width) or (n, height, width, 3), uint8
+        The images, at most a few dozen.
+    labels, predictions : ndarray of shape (n,)
+        Classes.
+    """
+    rows = -(-len(images) // _IN_A_ROW)
+    tint = ListedColormap([to_rgba(BLUE, share) for share in np.linspace(0, 1, 256)])
+
+    def draw(axes: Any) -> None:  # noqa: ANN401  (an array of axes)
+        for panel in axes.ravel():
+            panel.set_axis_off()
+        for panel, image, label, predicted in zip(
+            axes.ravel(), images, labels, predictions, strict=False
+        ):
+            panel.imshow(image, cmap=tint, vmin=0, vmax=255)
+            panel.set_title(f"{label} as {predicted}", fontsize=7.5, loc="center", pad=2)
+
+    return drawn(
+        "Images taken for another class",
+        draw,
+        size=(7.2, 0.92 * rows + 0.3),
+        margins=Margins(left=0.1, right=0.1, bottom=0.06, top=0.24, gap=0.4),
+        nrows=rows,
+        ncols=_IN_A_ROW,
+        squeeze=False,
+    )

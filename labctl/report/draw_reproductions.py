@@ -122,7 +122,7 @@ def _arrow(axes: Axes, x: float, start: float, end: float, color: str) -> None:
     axes.plot([x], [_CENT * end], color=color, marker="v", markersize=5)
 
 
-def times_picture(times: FloatArray, accuracies: FloatArray) -> Markup:
+def times_picture(times: FloatArray, accuracies: FloatArray, since: str) -> Markup:
     """Draw accuracy over time.
 
     Parameters
@@ -131,6 +131,8 @@ def times_picture(times: FloatArray, accuracies: FloatArray) -> Markup:
         In s.
     accuracies : ndarray of shape (trials, n)
         Shares, 0-1.
+    since : str
+        From when the time is counted.
     """
 
     def draw(axes: Axes) -> None:
@@ -138,7 +140,7 @@ def times_picture(times: FloatArray, accuracies: FloatArray) -> Markup:
             axes.plot(times, _CENT * each, color=BLUE, alpha=0.35, linewidth=1)
         axes.plot(times, _CENT * accuracies.mean(axis=0), color=BLUE, marker="o", markersize=4)
         axes.set_xscale("log")
-        axes.set_xlabel("time since transfer / s")
+        axes.set_xlabel(f"time since {since} / s")
         axes.set_ylabel("accuracy / %")
 
     return drawn("Accuracy over time", draw, size=(7.2, 2.6))

@@ -61,7 +61,11 @@ def inference_section(run: Run, place: str) -> Section:
     summary = run.summary
     images = str(run.parameters.get("images", ""))
     name = f"The network on {place}" if place else "The network"
-    parts: list[Picture | Listing] = [_accuracies(run), *_over_time(run)]
+    parts: list[Picture | Listing] = [
+        _accuracies(run),
+        *_mapping(run),
+        *_over_time(run),
+    ]
     for stage in (Stage.TRAINED, Stage.PROGRAMMED):
         if np.any(run.record("stage") == stage):
             parts += _stage_parts(run, stage, images)
@@ -81,6 +85,19 @@ def inference_section(run: Run, place: str) -> Section:
         if images != "mnist"
         else [],
     )
+
+
+def _mapping(run: Run) -> list[Picture]:
+    """Return where the layers lie, drawn, where the run tells."""
+    mapping = mapping_of(run)
+    if mapping is None:
+        return []
+    return [
+        Picture(
+            mapping_picture(*mapping),
+            "Where the layers lie; the stronger the colour, the more a cell is to conduct.",
+        )
+    ]
 
 
 def _over_time(run: Run) -> list[Picture]:

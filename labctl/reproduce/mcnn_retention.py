@@ -78,7 +78,7 @@ def run(study: Study) -> Findings:
         return [
             Picture(_traces(found), "Mean weight of each of 15 levels, of the first chip."),
             Picture(
-                draw.times_picture(np.array(TIMES), accuracies),
+                draw.times_picture(np.array(TIMES), accuracies, "transfer"),
                 "Accuracy after transfer; a line a chip.",
             ),
         ]
