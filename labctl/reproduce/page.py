@@ -15,6 +15,7 @@ from labctl.reproduce.registry import ENTRIES, Findings
 
 SI = ("S", "A", "V", "s", "ohm")
 """Units that take a prefix."""
+_MOST_KEYS = 6
 
 
 def page_of(name: str, findings: Findings, facts: Mapping[str, Any], now: datetime) -> str:
@@ -36,8 +37,7 @@ def page_of(name: str, findings: Findings, facts: Mapping[str, Any], now: dateti
         subtitle=f"{ENTRIES[name]} \u00b7 {facts['bench']} \u00b7 {now:%Y-%m-%d}",
         keys=[
             Key(shown(row, row.obtained), row.name, f"published: {shown(row, row.published)}")
-            for row in findings.rows
-            if row.published is not None
+            for row in _foremost(findings)
         ],
         sections=[
             Section(
@@ -51,6 +51,11 @@ def page_of(name: str, findings: Findings, facts: Mapping[str, Any], now: dateti
         program="labctl reproduce",
     )
     return render(page)
+
+
+def _foremost(findings: Findings) -> list[Row]:
+    """Return the figures for the head of the page: the first that were published."""
+    return [row for row in findings.rows if row.published is not None][:_MOST_KEYS]
 
 
 def shown(row: Row, value: float | None) -> str:
