@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from labctl.engine import guarded
 from labctl.engine.provenance import station_attributes
-from labctl.engine.resuming import guardian_events
 from labctl.engine.runner import pulse_counts
 from labctl.engine.settling import settle
 from labctl.errors import NotResumableError
+from labctl.guardian.record import guardian_events
 from labctl.inference_file import COLUMNS, LAYER, LAYER_NAMES, PROCEDURE, TARGET
 from labctl.inference_stages import FACTS, Stages, Task
 from labctl_data.run_file import PULSE_COUNT, MapSpec, Run, RunWriter, open_run, recover

@@ -77,10 +77,13 @@ def _verdict(report: ValidationReport) -> str:
 @click.argument("files", nargs=-1, required=True, type=existing_file)
 @json_option
 def recover(files: tuple[Path, ...], as_json: bool) -> None:
-    """Make run FILES of killed programs whole: nothing flushed is lost, status `interrupted`."""
-    from labctl_data.run_file import recover as recover_file
+    """Make run FILES of killed programs whole: nothing flushed is lost, status `interrupted`.
 
-    reports = {str(file): recover_file(file) for file in files}
+    What a guardian did when the program died becomes an event of the run.
+    """
+    from labctl.guardian.record import recover_run
+
+    reports = {str(file): recover_run(file) for file in files}
     listing = table("file", "status", "rows")
     for file, report in reports.items():
         listing.add_row(file, report.status, str(report.rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from labctl.engine.progress import ProgressSink
 from labctl.engine.runner import carry_out, pulse_counts
 from labctl.engine.settling import Settlement, settle
 from labctl.errors import NotResumableError
-from labctl.guardian.orders import record_path
+from labctl.guardian.record import guardian_events
 from labctl_data.run_file import PULSE_COUNT, Run, RunStatus, open_run, recover, resume_writer
 from labctl_instruments.station import Station
 from labctl_procedures import catalogue
@@ -109,29 +108,6 @@ def _procedure_of(run: Run, station: Station) -> ChipProcedure[Any]:
     procedure.station = station
     procedure.check()
     return procedure
-
-
-def guardian_events(path: Path) -> list[tuple[str, str]]:
-    """Take over what a guardian wrote beside the run file at `path` when the run had died."""
-    record = record_path(path)
-    if not record.is_file():
-        return []
-    lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
-    record.unlink()
-    return [("guardian", _told(line)) for line in lines if line.strip()]
-
-
-def _told(line: str) -> str:
-    """Return a line of a guardian's record in words; as it is where it cannot be understood."""
-    try:
-        facts = json.loads(line)
-        if "left" in facts:
-            return f"{facts['at']}: {facts['cause']}; left alone: {facts['left']}"
-        problems = [f"{i['name']}: {i['problem']}" for i in facts["instruments"] if i["problem"]]
-        ended = "; ".join(problems) or f"at rest after {facts['seconds']} s"
-        return f"{facts['at']}: {facts['cause']}; {ended}"
-    except (ValueError, KeyError, TypeError):
-        return line
 
 
 def _events(

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from labctl_data.errors import RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS
@@ -27,6 +28,18 @@ EVENT_DTYPE = np.dtype(
         ("text", h5py.string_dtype("utf-8", layout.EVENT_TEXT_BYTES)),
     ]
 )
+
+
+def event_table(time: float, wall: float, kind: str, text: str) -> npt.NDArray[np.void]:
+    """Return the rows of `/events` for what happened at bench time `time`, in s.
+
+    Text that is longer than a row takes several.
+    """
+    pieces = _cut(text, layout.EVENT_TEXT_BYTES)
+    kinds = [kind.encode()[: layout.EVENT_KIND_BYTES]]
+    kinds += [layout.CONTINUED.encode()] * (len(pieces) - 1)
+    table = [(time, wall, name, piece) for name, piece in zip(kinds, pieces, strict=True)]
+    return np.array(table, dtype=EVENT_DTYPE)
 
 
 def with_time(columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -113,3 +126,14 @@ def _axis(file: h5py.File, name: str, size: int) -> h5py.Dataset:
     axis = file.create_dataset(name, data=np.arange(size, dtype=np.int32))
     axis.make_scale(name)
     return axis
+
+
+def _cut(text: str, size: int) -> list[bytes]:
+    """Cut text into pieces of at most `size` bytes, never within a character."""
+    pieces = [b""]
+    for character in text:
+        coded = character.encode()
+        if len(pieces[-1]) + len(coded) > size:
+            pieces.append(b"")
+        pieces[-1] += coded
+    return pieces

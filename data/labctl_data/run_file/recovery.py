@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from labctl_data.errors import RunFileError
 from labctl_data.ledger import LEDGER_COLUMNS
 from labctl_data.run_file import layout
 from labctl_data.run_file.attributes import modify_text, read_attributes, stamp
-from labctl_data.run_file.building import LIBVER, build
+from labctl_data.run_file.building import LIBVER, build, event_table
 from labctl_data.run_file.layout import MapSpec, RunStatus
 from labctl_data.run_file.lock import WriterLock
 from labctl_data.run_file.reader import Run, open_run
@@ -41,11 +43,20 @@ class RecoverReport:
     """Ledger rows (message and cell) it holds."""
 
 
-def recover(path: str | os.PathLike[str]) -> RecoverReport:
+def recover(
+    path: str | os.PathLike[str], *, notes: Sequence[tuple[str, str]] = ()
+) -> RecoverReport:
     """Close a run left by a dead writer: columns of one length, ledger folded in, `interrupted`.
 
     The run is copied to a new file that then takes its place, so that the original is whole until
     the moment it is replaced, and nothing depends on HDF5's marks of the dead writer.
+
+    Parameters
+    ----------
+    path : path
+        The run file.
+    notes : sequence of (str, str)
+        Kind and text of what is known of the writer's death: they become events of the run.
 
     Raises
     ------
@@ -65,7 +76,7 @@ def recover(path: str | os.PathLike[str]) -> RecoverReport:
         draft = target.with_name(target.name + ".recovered")
         draft.unlink(missing_ok=True)
         try:
-            dropped = _copy(run, draft)
+            dropped = _copy(run, draft, notes)
             os.replace(draft, target)
         except OSError as error:
             draft.unlink(missing_ok=True)
@@ -79,7 +90,7 @@ def _report(run: Run, *, changed: bool, dropped: int) -> RecoverReport:
     return RecoverReport(run.path, run.status, changed, run.rows, dropped, pulses)
 
 
-def _copy(run: Run, draft: Path) -> int:
+def _copy(run: Run, draft: Path, notes: Sequence[tuple[str, str]]) -> int:
     own = ("schema", "schema_version", "status", "stop")
     facts = {name: value for name, value in run.attributes.items() if name not in own}
     with open_untrusted(run.path, error=RunFileError) as source:
@@ -90,6 +101,8 @@ def _copy(run: Run, draft: Path) -> int:
                 _copy_map(source, copy, name)
             for name in ("events", "summary"):
                 extend(copy[name], source[name][()])
+            for kind, text in notes:
+                extend(copy["events"], event_table(_last_time(run), time.time(), kind, text))
             _copy_points(source, copy)
             ledger = run.ledger
             for column in LEDGER_COLUMNS:
@@ -97,6 +110,11 @@ def _copy(run: Run, draft: Path) -> int:
             modify_text(copy, "stop", stamp(run.path.stat().st_mtime))
             modify_text(copy, "status", RunStatus.INTERRUPTED)
     return dropped
+
+
+def _last_time(run: Run) -> float:
+    """Return the bench time of the last row, in s; 0 without one."""
+    return float(run.record(layout.TIME.name)[-1]) if run.rows else 0.0
 
 
 def _copy_records(source: h5py.Group, copy: h5py.Group, rows: int) -> int:

@@ -25,7 +25,7 @@ from labctl_data.run_file.attributes import (
     stamp,
     to_json,
 )
-from labctl_data.run_file.building import EVENT_DTYPE, build, with_time
+from labctl_data.run_file.building import build, event_table, with_time
 from labctl_data.run_file.layout import POINT_COLUMNS, TIME, Column, MapSpec, RunStatus
 from labctl_data.run_file.lock import WriterLock
 from labctl_data.run_file.tables import Buffer, extend
@@ -165,14 +165,10 @@ class RunWriter:
 
     def event(self, time: float, kind: str, text: str) -> None:
         """Note what happened at the bench time `time`, in s; long text takes several rows."""
-        pieces = _cut(text, layout.EVENT_TEXT_BYTES)
-        kinds = [kind.encode()[: layout.EVENT_KIND_BYTES]]
-        kinds += [layout.CONTINUED.encode()] * (len(pieces) - 1)
-        wall = self._clock()
-        table = [(time, wall, k, piece) for k, piece in zip(kinds, pieces, strict=True)]
+        table = event_table(time, self._clock(), kind, text)
         with self._mutex, self._storing():
             self._check_open()
-            extend(self._file["events"], np.array(table, dtype=EVENT_DTYPE))
+            extend(self._file["events"], table)
 
     def point_done(self, number: int) -> None:
         """Note that point `number` of the plan is finished with the rows taken so far."""
@@ -295,14 +291,3 @@ def _open_swmr(path: Path) -> h5py.File:
     access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
     flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
     return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
-
-
-def _cut(text: str, size: int) -> list[bytes]:
-    """Cut text into pieces of at most `size` bytes, never within a character."""
-    pieces = [b""]
-    for character in text:
-        coded = character.encode()
-        if len(pieces[-1]) + len(coded) > size:
-            pieces.append(b"")
-        pieces[-1] += coded
-    return pieces

@@ -10,10 +10,11 @@ from queue import SimpleQueue
 
 import pytest
 
-from labctl.engine.resuming import guardian_events
 from labctl.guardian.orders import BEAT, DONE, Order, record_path
 from labctl.guardian.process import Cause, Guardian
+from labctl.guardian.record import guardian_events, recover_run
 from labctl.guardian.watch import GuardianWatch, NothingToGuard, watch_over
+from labctl_data.run_file import Column, RunWriter, open_run
 from labctl_instruments import load_bench, open_bench
 
 
@@ -65,6 +66,28 @@ def test_what_was_done_is_written_down_and_becomes_an_event(tmp_path):
     assert [kind for kind, _ in events] == ["guardian", "guardian"]
     assert "the run's process died; at rest after" in events[0][1]
     assert not record.exists()
+
+
+def test_recovering_a_killed_run_takes_over_what_its_guardian_did(tmp_path):
+    path = tmp_path / "run.h5"
+    writer = RunWriter.create(path, columns=[Column("current", "A", "Current")])
+    writer.append({"time": 4.0, "current": 1e-6})
+    writer.flush()
+    kept = path.read_bytes()  # as a kill would leave it
+    writer.finish()
+    path.write_bytes(kept)
+    record_path(path).write_text('{"at": "now", "cause": "it died", "left": "in use"}\n')
+
+    report = recover_run(path)
+
+    (event,) = open_run(path).events
+    assert report.status == "interrupted"
+    assert (event.time, event.kind, event.text) == (
+        4.0,
+        "guardian",
+        "now: it died; left alone: in use",
+    )
+    assert not record_path(path).exists()
 
 
 def test_a_bench_that_ends_with_its_process_has_no_guardian(tmp_path):
