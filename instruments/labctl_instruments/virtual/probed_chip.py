@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 
 HARMLESS = 0.5
 """Cells that see no more than this, in V, are not programmed."""
-MOST_PULSES_AT_ONCE = 2_000
-"""Harmful pulses of a free-running generator that act between two looks [chosen]; by then the
-cells have long been at their bounds."""
+MOST_PULSES_OF_A_BURST = 1_000
+"""Harmful pulses of one burst that act [chosen]: the cells have long been at their bounds, and a
+bench does not stand still for whoever asks for 2**31 of them."""
+MOST_PULSES_OF_A_RUN = 200
+"""Harmful pulses of a free-running generator that act between two looks at it [chosen]."""
 COLD = 0.01
 """A relay that moves while a source on its row is beyond this, in V, is switched hot."""
 
@@ -149,38 +151,33 @@ class ProbedChip:
     def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
         """Bring a terminal to `level` V for `width` s, `count` times; the clock is the caller's."""
         self.before_change()
-        self._pulse(terminal, level, width=width, count=count)
+        self._pulse(terminal, Train(level, width, count), MOST_PULSES_OF_A_BURST)
 
     def _take_trains(self) -> None:
         """Let terminals that run by themselves give the pulses that are due."""
         for terminal in self._runners:
             train = terminal.due(self._clock.now())
             if train is not None:
-                self._act_as_train(terminal, train)
+                self._pulse(terminal, train, MOST_PULSES_OF_A_RUN)
 
-    def _act_as_train(self, terminal: Terminal, train: Train) -> None:
-        count = (
-            min(train.count, MOST_PULSES_AT_ONCE) if abs(train.level) > HARMLESS else train.count
-        )
-        if count < train.count:
-            told = f"{train.count} pulses of {terminal.name} by itself: the first {count} act"
-            self._log.event(self._clock.now(), "chip", told)
-        self._pulse(terminal, train.level, width=train.width, count=count)
-
-    def _pulse(self, terminal: Terminal, level: float, *, width: float, count: int) -> None:
+    def _pulse(self, terminal: Terminal, train: Train, most: int) -> None:
+        """Let pulses act, each on what the last has left; of harmful ones the first `most`."""
         drives = dict(self._drives())
         node = self._router.node_of(terminal)
         if node not in drives:
             return
-        drives[node] = replace(drives[node], voltage=level)
+        drives[node] = replace(drives[node], voltage=train.level)
         for pe, lines in self._arrays(drives):
-            if count > 1 and not _is_harmful(lines):
-                self._stress(pe, lines, width=width, count=count)
+            if train.count > 1 and not _is_harmful(lines):
+                self._stress(pe, lines, width=train.width, count=train.count)
                 continue
-            for _ in range(count):
+            if train.count > most:
+                told = f"{train.count} pulses of {terminal.name}: the first {most} act"
+                self._log.event(self._clock.now(), "chip", told)
+            for _ in range(min(train.count, most)):
                 settled = self._settled([(pe, lines)], drives)
                 ((_, held),) = settled.arrays
-                self._hold(pe, held, width=width, averages=0, limited=settled.is_by_line)
+                self._hold(pe, held, width=train.width, averages=0, limited=settled.is_by_line)
 
     def weaken(self, name: str, limit: float) -> None:
         """Let the source `name` deliver no more than `limit` A from now on: it is broken."""

@@ -228,4 +228,15 @@ def test_of_a_long_harmful_train_the_first_pulses_act_and_the_log_says_so(wired:
     ask(wired, ":OUTP1 OFF")
 
     told = [entry.message.decode() for entry in wired.log.events]
-    assert any("by itself: the first 2000 act" in text for text in told)
+    assert any("pulses of pulser:1: the first 200 act" in text for text in told)
+
+
+def test_a_burst_of_two_thousand_million_harmful_pulses_ends_and_the_log_says_how(wired: Rack):
+    before = wired.chip.pulse_counts([22])[0]
+
+    ask(wired, ":TRIG1:COUN 2147483647;:TRIG1")
+
+    assert wired.chip.pulse_counts([22])[0] - before == 1000
+    assert b"2147483647 pulses of pulser:1: the first 1000 act" in [
+        entry.message for entry in wired.log.events
+    ]
