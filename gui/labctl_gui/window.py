@@ -26,7 +26,7 @@ from labctl_gui.panels.cell_panel import CellPanel
 from labctl_gui.panels.header import Header
 from labctl_gui.panels.live_panel import LivePanel
 from labctl_gui.panels.log_panel import LogPanel
-from labctl_gui.panels.network_panel import NetworkPanel
+from labctl_gui.panels.network_panel import NetworkPanel, Wanted
 from labctl_gui.panels.queue_panel import QueuePanel
 from labctl_gui.panels.run_panel import RunPanel
 from labctl_gui.panels.runs_panel import RunsPanel
@@ -35,7 +35,7 @@ from labctl_gui.state.journal import Journal
 from labctl_gui.state.opened import OpenedRun
 from labctl_gui.state.presets import Presets
 from labctl_gui.state.quantities import Quantity
-from labctl_gui.state.session import Session
+from labctl_gui.state.session import Session, inference_request
 from labctl_gui.state.sketcher import Sketcher, Subject
 
 log = logging.getLogger(__name__)
@@ -265,10 +265,11 @@ class OperatorWindow(QMainWindow):
         if self.views.currentWidget() is self.runs:
             self.runs.look()
 
-    def _run_network(self, model: str, images: str, count: int | None, train: bool) -> None:
-        from labctl_gui.state.session import inference_request
-
-        self.session.start_inference(inference_request(model, images, count, train))
+    def _run_network(self, wanted: Wanted) -> None:
+        asked = inference_request(
+            wanted.model, wanted.images, wanted.count, train=wanted.train, again=wanted.again
+        )
+        self.session.start_inference(asked)
 
     def _compare(self) -> None:
         """Show how the array differs from a run that was picked to compare with."""

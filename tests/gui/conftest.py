@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -126,4 +127,12 @@ def window(make_window, session: Session, qtbot) -> OperatorWindow:
     """The window on the small bench, its catalogue on offer."""
     window = make_window(session)
     qtbot.waitUntil(lambda: window.run.procedure_box.count() > 0, timeout=PATIENCE)
+    return window
+
+
+@pytest.fixture
+def read_window(window, qtbot):
+    """The window with PE 0 read."""
+    window.array.read_button.click()
+    qtbot.waitUntil(lambda: np.isfinite(window.array.image).all(), timeout=PATIENCE)
     return window

@@ -10,80 +10,23 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QImage
-from PyQt6.QtWidgets import QComboBox
 
 from labctl.queue import JobState
 from labctl_gui import app, application, theme
 from labctl_gui.screenshot import ScreenshotError
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.sketcher import Subject
-
-PATIENCE = 30_000
-
-
-def click(qtbot, button):
-    assert button.isEnabled()
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-def click_cell(qtbot, window, row, column):
-    place = window.array.scene_point(row, column).toPoint()
-    viewport = window.array.plot.viewport()
-    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
-
-
-def pick(window, qtbot, procedure):
-    window.run.procedure_box.setCurrentText(procedure)
-    qtbot.waitUntil(lambda: window.run.form_view.form.procedure == procedure)
-
-
-def fill(qtbot, operator_window, /, **texts):
-    for name, text in texts.items():
-        editor = operator_window.run.form_view.lines[name].editor
-        if isinstance(editor, QComboBox):
-            editor.setCurrentText(text)
-            continue
-        editor.selectAll()
-        qtbot.keyClick(editor, Qt.Key.Key_Delete)
-        qtbot.keyClicks(editor, text)
-
-
-def start_small_write(qtbot, window):
-    pick(window, qtbot, "WriteVerify")
-    fill(qtbot, window, cells="0/:/:", levels="4", after="")
-    click(qtbot, window.run.start_button)
-
-
-def start_long_write(qtbot, window):
-    """Start what would go on for minutes: a window of 2 nS is hardly ever met."""
-    pick(window, qtbot, "WriteVerify")
-    fill(qtbot, window, cells="0/:/:", window="2 nS", limit="100000")
-    click(qtbot, window.run.start_button)
-    qtbot.waitUntil(lambda: window.session.rows.version[1] > 2_000, timeout=PATIENCE)
-
-
-def wait_for_end(qtbot, window):
-    qtbot.waitUntil(
-        lambda: (
-            bool(window.session.queue.jobs)
-            and not window.session.queue.waiting
-            and window.session.queue.running is None
-            and window.session.status.phase is BenchPhase.READY
-        ),
-        timeout=PATIENCE,
-    )
-
-
-def board_outputs(window):
-    return window.session.station._station._board.outputs_on()
-
-
-@pytest.fixture
-def read_window(window, qtbot):
-    """The window with PE 0 read."""
-    click(qtbot, window.array.read_button)
-    qtbot.waitUntil(lambda: np.isfinite(window.array.image).all(), timeout=PATIENCE)
-    return window
+from tests.gui.driving import (
+    PATIENCE,
+    board_outputs,
+    click,
+    click_cell,
+    fill,
+    pick,
+    start_long_write,
+    start_small_write,
+    wait_for_end,
+)
 
 
 def test_the_window_names_the_chip_and_its_envelope(window, qtbot):

@@ -6,9 +6,11 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +32,9 @@ _LINES = (
     "Simulated",
     "Outputs",
     "Bench time",
+    "Temperature",
+    "Compliance",
+    "Guardian",
     "Max. voltage",
     "Max. gate",
     "Max. current",
@@ -80,6 +85,8 @@ class BenchPanel(QWidget):
         self.problem.setVisible(bool(status.problem))
         for name, text in _texts(status).items():
             self.values[name].setText(text)
+        self.instruments.setText("\n".join(f"{n}: {d}" for n, d, _ in status.instruments))
+        self.instruments.setToolTip("\n".join(f"{n}: {a}" for n, _, a in status.instruments))
         self._colour_outputs(status.outputs)
 
     def wear(self, colours: theme.Colours) -> None:
@@ -103,8 +110,17 @@ class BenchPanel(QWidget):
         layout.setContentsMargins(8, 6, 8, 6)
         layout.addLayout(choice)
         layout.addWidget(self.problem)
-        layout.addLayout(form)
-        layout.addStretch(1)
+        self.instruments = QLabel(_UNKNOWN)
+        self.instruments.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        form.addRow(faint("Instruments"), self.instruments)
+        page = QWidget()
+        page.setLayout(form)
+        form.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea()
+        scroll.setWidget(page)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        layout.addWidget(scroll, stretch=1)
 
     def _colour_outputs(self, outputs: Outputs) -> None:
         colour = {
@@ -121,6 +137,11 @@ def _texts(status: BenchStatus) -> dict[str, str]:
         texts |= _info_texts(status.info)
     texts["Outputs"] = status.outputs.value
     texts["Bench time"] = _UNKNOWN if status.time is None else time_text(status.time)
+    texts["Guardian"] = status.guardian
+    if status.temperature is not None:
+        texts["Temperature"] = f"{status.temperature:.2f} K"
+    if status.compliance is not None:
+        texts["Compliance"] = format_quantity(status.compliance, "A")
     return texts
 
 

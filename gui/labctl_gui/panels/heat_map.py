@@ -221,5 +221,5 @@ class HeatMap(pg.PlotWidget):
 
 def _ticks(size: int) -> list[tuple[int, str]]:
     """Return some eight numbers along `size` cells, the first among them, and their texts."""
-    step = max(1, 1 << round(np.log2(max(size, 1) / 8)))
+    step = 1 << max(0, round(np.log2(max(size, 1) / 8)))
     return [(number, str(number)) for number in range(0, size, step)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -23,10 +25,13 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from labctl_data.errors import LabctlError
 from labctl_gui import theme
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.bench import BenchPhase, BenchStatus
+from labctl_gui.state.progress import duration_text
 from labctl_gui.state.verdict import Verdict, Wrong
+from labctl_procedures.quantities import parse_quantity
 
 MODELS = ("mcnn",)
 """Shipped networks on offer; any .onnx file can be named instead."""
@@ -36,11 +41,27 @@ THUMB = 40
 """Side of a wrong image on the screen, in px."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a network."""
+
+    model: str
+    """A shipped network, or the path of an .onnx file."""
+    images: str
+    """The image set."""
+    count: int | None
+    """How many images; None for all."""
+    train: bool
+    """Whether the last layer is trained on the array."""
+    again: tuple[float, ...]
+    """Bench times after the last step at which to ask again, rising, in s."""
+
+
 class NetworkPanel(QWidget):
     """Pick a network and images, run it on the array, and see what came of it."""
 
-    wanted = pyqtSignal(str, str, object, bool)
-    """Network, image set, number of images (None for all), and whether to train."""
+    wanted = pyqtSignal(object)
+    """The `Wanted` network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +70,8 @@ class NetworkPanel(QWidget):
         self._make_results()
         request = QHBoxLayout()
         parts: tuple[QWidget, ...] = (faint("Network"), self.model_box, self.file_button)
-        parts += (faint("Images"), self.images_box, faint("Count"), self.count_line, self.train_box)
+        parts += (faint("Images"), self.images_box, faint("Count"), self.count_line)
+        parts += (self.train_box, faint("Again"), self.again_line)
         for part in parts:
             request.addWidget(part)
         request.addStretch(1)
@@ -87,6 +109,8 @@ class NetworkPanel(QWidget):
         if verdict is None:
             return
         shares = [f"{name}  <b>{100 * v:.2f} %</b>" for name, v in verdict.accuracies.items()]
+        later = verdict.over_time
+        shares += [f"after {duration_text(t)}  <b>{100 * v:.2f} %</b>" for t, v in later]
         self.accuracies.setText("<br>".join(shares))
         self.facts.setText("\n".join(f"{name}: {text}" for name, text in verdict.facts.items()))
         self.note.setText(str(verdict.file))
@@ -103,6 +127,21 @@ class NetworkPanel(QWidget):
             axis.setTextPen(colours.text)
 
     @property
+    def request(self) -> Wanted:
+        """What is asked for."""
+        return Wanted(
+            self.model_box.currentText().strip(),
+            self.images_box.currentText(),
+            self.count,
+            self.train_box.isChecked(),
+            self._times(),
+        )
+
+    def _times(self) -> tuple[float, ...]:
+        parts = (part.strip() for part in self.again_line.text().split(",") if part.strip())
+        return tuple(parse_quantity(part, "s") for part in parts)
+
+    @property
     def count(self) -> int | None:
         """How many images; None for all."""
         text = self.count_line.text().strip()
@@ -114,6 +153,12 @@ class NetworkPanel(QWidget):
         text = self.count_line.text().strip()
         if text and not (text.isdigit() and int(text) > 0):
             return f"Count: asked for a whole number above 0, or nothing for all; found '{text}'"
+        try:
+            times = self._times()
+        except LabctlError as error:
+            return f"Again: {error}"
+        if list(times) != sorted(set(times)):
+            return "Again: the times must rise"
         return "" if self.model_box.currentText().strip() else "Network: a name is needed"
 
     def _make_request(self) -> None:
@@ -137,14 +182,12 @@ class NetworkPanel(QWidget):
         self.train_box.setToolTip("Train the last layer on the array afterwards (hybrid training)")
         self.run_button = QPushButton("Program and infer")
         self.run_button.setToolTip("Map the network, write its weights, ask it the images")
-        self.run_button.clicked.connect(
-            lambda: self.wanted.emit(
-                self.model_box.currentText().strip(),
-                self.images_box.currentText(),
-                self.count,
-                self.train_box.isChecked(),
-            )
-        )
+        self.run_button.clicked.connect(lambda: self.wanted.emit(self.request))
+        self.again_line = QLineEdit()
+        self.again_line.setMaximumWidth(100)
+        self.again_line.setPlaceholderText("10min, 1h")
+        self.again_line.setToolTip("Bench times after the last step at which to ask again")
+        self.again_line.setAccessibleName("Times to ask again")
 
     def _make_results(self) -> None:
         self.note = OneLine(part="faint")
@@ -180,6 +223,7 @@ class NetworkPanel(QWidget):
         item.getViewBox().setRange(xRange=(-0.5, n - 0.5), yRange=(-0.5, n - 0.5), padding=0)
         for name in ("left", "bottom"):
             item.getAxis(name).setTicks([[(k, str(k)) for k in range(n)]])
+            item.getAxis(name).setStyle(tickLength=0)
         for text in self._numbers:
             item.removeItem(text)
         self._numbers = []

@@ -79,6 +79,7 @@ class RunPanel(QWidget):
             self._edited = None
             return
         self._session.start(form.procedure, form.values, start_at=when)
+        self.start_line.clear()
         self.started.emit()
 
     def edit(self, job: Job) -> None:

@@ -123,7 +123,7 @@ class RunsPanel(QWidget):
         if horizontal is not None:
             horizontal.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             horizontal.setStretchLastSection(True)
-            for column, width in enumerate((130, 110, 84, 64, 120, 90, 110)):
+            for column, width in enumerate((118, 104, 84, 60, 74, 80, 120)):
                 horizontal.resizeSection(column, width)
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.itemSelectionChanged.connect(self._show_chosen)
@@ -158,14 +158,15 @@ class RunsPanel(QWidget):
         self._show_chosen()
 
     def _fill(self, row: int, entry: Entry) -> None:
-        chip = " ".join(part for part in (entry.wafer, entry.die, entry.chip) if part)
-        started = entry.started[:19].replace("T", " ")
+        started = entry.started[:16].replace("T", " ")
         status = entry.status or "unreadable"
-        texts = (started, entry.procedure, status, str(entry.rows), chip)
+        texts = (started, entry.procedure, status, str(entry.rows), entry.chip)
         more = (" ".join(entry.tags), entry.note, entry.problem or entry.file.name)
         for column, text in enumerate((*texts, *more)):
             item = QTableWidgetItem(text)
-            item.setToolTip(entry.problem or str(entry.file))
+            item.setToolTip(
+                entry.problem or f"{entry.wafer} {entry.die} {entry.chip}\n{entry.file}"
+            )
             self.table.setItem(row, column, item)
         first = self.table.item(row, 0)
         if first is not None:

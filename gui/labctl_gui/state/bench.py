@@ -42,10 +42,26 @@ class BenchStatus:
     """Whether something may be driven."""
     time: float | None = None
     """Bench time when last asked, in s."""
+    temperature: float | None = None
+    """Temperature of the chuck when last asked, in K; None without a chuck."""
+    compliance: float | None = None
+    """Highest current that the last sweep allowed, in A; None before the first."""
+    instruments: tuple[tuple[str, str, str], ...] = ()
+    """Name, driver and address of each instrument."""
     activity: str = ""
     """What it is doing, in words; empty when nothing."""
     problem: str = ""
     """Why it failed or could not be opened; empty otherwise."""
+
+    @property
+    def guardian(self) -> str:
+        """Who puts the outputs off if this program dies, in words."""
+        if self.info is None:
+            return "-"
+        if self.info.seed is not None:
+            return "not needed: simulated in here"
+        watched = self.phase in (BenchPhase.BUSY, BenchPhase.PAUSED, BenchPhase.STOPPING)
+        return "watches the run" if watched else "starts with each run"
 
     @property
     def is_open(self) -> bool:

@@ -88,7 +88,13 @@ class Session:
         control = self._maker.control
         if status.phase is BenchPhase.BUSY and control is not None and control.is_waiting:
             status = replace(status, phase=BenchPhase.PAUSED)
-        return replace(status, outputs=outputs, time=station.last_time)
+        return replace(
+            status,
+            outputs=outputs,
+            time=station.last_time,
+            temperature=station.last_temperature,
+            compliance=station.compliance,
+        )
 
     @property
     def recording(self) -> Recording | None:
@@ -274,6 +280,9 @@ class Session:
         load_bench(bench)  # a file that is wrong is refused while the bench before is still open
         self._close_station()
         station = open_bench(bench, seed=seed, chip=chip)
+        file = load_bench(bench)
+        tables = file.instruments.items()
+        instruments = tuple((name, table.driver, table.address) for name, table in tables)
         self.chip_map = ChipMap(station.geometry, station.known_stuck != 0)
         self.station = WatchedStation(
             station, self.chip_map, self.events, stop=self._stop, abort=self._abort
@@ -281,7 +290,9 @@ class Session:
         log.info("bench %s is open", bench)
         self.station.rest()
         self._chip, self._opened_as = (seed, chip), bench
-        self._change(phase=BenchPhase.READY, info=station.bench, activity="")
+        self._change(
+            phase=BenchPhase.READY, info=station.bench, activity="", instruments=instruments
+        )
         self._look_at_clock()
 
     def _opening_failed(self, error: Exception) -> None:
@@ -402,6 +413,7 @@ class Session:
     def _look_at_clock(self) -> None:
         if self.station is not None:
             self.station.now()
+            self.station.temperature()
 
     def _asked_station(self) -> WatchedStation:
         if self.station is None:
@@ -424,11 +436,25 @@ class Session:
             self._status = replace(self._status, **changes)
 
 
-def inference_request(model: str, images: str, count: int | None, train: bool) -> InferenceRequest:
-    """Return what is asked of a network, as the network panel has it."""
+def inference_request(
+    model: str, images: str, count: int | None, *, train: bool, again: tuple[float, ...] = ()
+) -> InferenceRequest:
+    """Return what is asked of a network, as the network panel has it.
+
+    Parameters
+    ----------
+    model, images : str
+        Network and image set.
+    count : int or None
+        Test images; None for all.
+    train : bool
+        Whether the last layer is trained on the array.
+    again : tuple of float
+        Bench times after the last step at which to ask again, rising, in s.
+    """
     from labctl.inference import InferenceRequest
 
-    return InferenceRequest(model, images, count, train)
+    return InferenceRequest(model, images, count, train, again=again)
 
 
 def _opened_or_logged(path: Path) -> OpenedRun | None:

@@ -44,6 +44,8 @@ class Verdict:
     """The run file of the predictions."""
     accuracies: Mapping[str, float]
     """Shares of images that were right, 0 to 1, in the order they were found."""
+    over_time: tuple[tuple[float, float], ...]
+    """Time after the last step, in s, and accuracy when asked again then."""
     facts: Mapping[str, str]
     """What else is told, as text."""
     confusion: npt.NDArray[np.int64]
@@ -68,10 +70,12 @@ def judge(facts: Mapping[str, Any], images: str) -> Verdict:
     numbers, labels, predicted = stage_predictions(run, stage)
     missed = np.flatnonzero(labels != predicted)[:MOST_WRONG]
     told = {name: facts.get(key) for name, key in ACCURACIES.items()}
-    others = facts.keys() - {"file", *ACCURACIES.values()}
+    others = facts.keys() - {"file", "accuracy_over_time", *ACCURACIES.values()}
+    later = facts.get("accuracy_over_time") or ()
     return Verdict(
         Path(facts["file"]),
         {name: float(value) for name, value in told.items() if value is not None},
+        tuple((float(look["after"]), float(look["accuracy"])) for look in later),
         {name.replace("_", " "): _text(facts[name]) for name in sorted(others)},
         confusion_of(labels, predicted),
         _wrong(images, numbers[missed], labels[missed], predicted[missed]),

@@ -264,3 +264,99 @@ def test_a_file_is_shown_in_place_of_the_bench_until_told_otherwise(session):
 
     session.show_live()
     assert sketcher.shown_map is live_map
+
+
+def test_a_run_that_pauses_leaves_the_bench_at_rest_and_goes_on(session):
+    session.start("WriteVerify", LONG_WRITE)
+    wait_until(lambda: session.rows.version[1] > 2_000)
+
+    session.pause()
+    wait_until(lambda: session.status.phase is BenchPhase.PAUSED)
+    rows = session.rows.version[1]
+    assert board_outputs(session) == ()
+
+    session.resume()
+    wait_until(lambda: session.rows.version[1] > rows + 100)
+    session.stop()
+    assert session.settled(30)
+    events = open_run(session.queue.jobs[0].run_file).events
+    assert [e.kind for e in events if e.kind in ("paused", "resumed")] == ["paused", "resumed"]
+
+
+def test_stop_ends_a_run_that_pauses(session):
+    session.start("WriteVerify", LONG_WRITE)
+    wait_until(lambda: session.rows.version[1] > 1_000)
+    session.pause()
+    wait_until(lambda: session.status.phase is BenchPhase.PAUSED)
+
+    session.stop()
+    assert session.settled(30)
+
+    assert session.queue.jobs[0].state is JobState.INTERRUPTED
+    assert session.status.phase is BenchPhase.READY
+
+
+def test_an_aborted_run_is_gone_on_with_in_its_own_file(session):
+    session.start("WriteVerify", {**SMALL_WRITE, "window": "20 nS"})
+    wait_until(lambda: session.rows.version[1] > 200)
+    session.abort()
+    assert session.settled(30)
+    (job,) = session.queue.jobs
+    before = open_run(job.run_file).rows
+
+    session.queue.change("resuming", lambda queue: queue.resume(job.id))
+    session.go_on()
+    assert session.settled(60)
+
+    (again,) = session.queue.jobs
+    assert (again.state, again.run_file) == (JobState.DONE, job.run_file)
+    assert open_run(job.run_file).rows > before
+
+
+def test_a_job_moves_among_those_that_wait(session):
+    for name in ("IVSweep", "Retention", "ReadDisturb"):
+        session.queue.add(session.request(name, {}))
+    assert session.settled(30)
+    last = session.queue.waiting[-1]
+
+    session.queue.shift(last.id, -2)
+    assert session.settled(30)
+    assert [job.procedure for job in session.queue.waiting] == [
+        "ReadDisturb", "IVSweep", "Retention"
+    ]  # fmt: skip
+
+    session.queue.shift(last.id, 1)
+    assert session.settled(30)
+    assert [job.procedure for job in session.queue.waiting][1] == "ReadDisturb"
+
+
+def test_jobs_that_wait_when_the_window_opens_are_not_started_by_it(session):
+    session.queue.add(session.request("IVSweep", {"cells": "0/0/0"}))
+    assert session.settled(30)
+
+    session._look_when_idle()
+    assert session.settled(30)
+
+    assert session.held
+    assert session.queue.jobs[0].state is JobState.WAITING
+
+
+def test_a_prediction_is_what_the_run_then_takes(session):
+    values = {"cells": "0/0:2/0", "cycles": "1"}
+    session.predict("IVSweep", values)
+    wait_until(lambda: session.predictor.now.is_done, 60)
+
+    session.start("IVSweep", values)
+    assert session.settled(60)
+
+    rows = open_run(session.queue.jobs[0].run_file).rows
+    assert f" {rows} rows" in session.predictor.now.text
+    assert "1.5 V" in session.predictor.now.text
+
+
+def test_a_run_that_is_refused_cannot_be_predicted_and_says_why(session):
+    session.predict("WriteVerify", {"cells": "7/0/0"})
+    wait_until(lambda: session.predictor.now.is_done, 60)
+
+    assert "cannot be rehearsed" in session.predictor.now.text
+    assert "7" in session.predictor.now.text
