@@ -176,7 +176,8 @@ class _Bench:
     def levels(self) -> list[float]:
         """Return the accuracy of exact levels, as a sample of one."""
         images = self.study.images
-        for station in self.study.stations():
+        path = STILL.chip.write(self.study.bench, self.folder, "levels")
+        for station in self.study.stations(str(path)):
             plan = self.study.plan(station, self.network, copies=1)
             return [accuracy_quantized(plan, images.test_images, images.test_labels)]
         return []
