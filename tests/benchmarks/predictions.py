@@ -1,8 +1,8 @@
 """Compare what a dry run predicts with what the run then takes, for each procedure and bench.
 
-Run as `python tests/benchmarks/predictions.py [SEED]`. The chip of the prediction is another one than
-that of the run (another seed of the same model): a prediction on the very chip of the run would be
-the run. Prints predicted beside obtained, with the worst misses at the end.
+Run as `python tests/benchmarks/predictions.py [SEED]`. The chip of the prediction is another one
+than that of the run (another seed of the same model): a prediction on the very chip of the run
+would be the run. Prints predicted beside obtained, with the worst misses at the end.
 """
 
 import sys
@@ -41,7 +41,8 @@ def compare(name: str, bench: str, seed: int, folder: Path) -> tuple[float, floa
     pulses = int(open_run(file).ledger["count"].sum())
     misses = _miss(predicted.time, seconds), _miss(predicted.pulses, pulses)
     print(
-        f"{name:16}{bench:10} time {predicted.time:11.4g} s / {seconds:11.4g} s ({misses[0]:+6.1%}), "
+        f"{name:16}{bench:10} "
+        f"time {predicted.time:11.4g} s / {seconds:11.4g} s ({misses[0]:+6.1%}), "
         f"pulses {predicted.pulses:8d} / {pulses:8d} ({misses[1]:+6.1%}), "
         f"rows {predicted.rows} / {result.rows}, relays {predicted.relay_closures} / {closures}, "
         f"file {predicted.file_size} / {file.stat().st_size} B"

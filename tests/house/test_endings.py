@@ -85,7 +85,7 @@ def test_a_killed_run_recovers_with_a_ledger_of_every_pulse_it_stored(tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another process are POSIX")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_run_told_to_end_leaves_the_board_at_rest_and_its_file_aborted(
     number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -57,13 +57,20 @@ def guardian_of(process: subprocess.Popen[bytes]) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("bench", ["sim-board", "sim-smu"])
-def test_outputs_are_off_and_crosspoints_open_within_a_second_of_a_kill(
-    tmp_path: Path, bench: str
+@pytest.mark.parametrize(
+    ("bench", "number"),
+    [
+        ("sim-board", signal.SIGKILL),
+        ("sim-smu", signal.SIGKILL),
+        ("sim-board", signal.SIGABRT),  # what an exception in a slot of a window ends with
+    ],
+)
+def test_outputs_are_off_and_crosspoints_open_within_a_second_of_a_death(
+    tmp_path: Path, bench: str, number: signal.Signals
 ) -> None:
     with measuring(tmp_path, bench) as (process, path, log):
         time.sleep(0.2)  # the run is in the middle of its messages
-        ending = end_with(process, signal.SIGKILL, path, log)
+        ending = end_with(process, number, path, log)
 
     assert ending.was_on
     assert ending.seconds <= PROMPTLY
