@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from labctl.cli.procedures import limits_text, value_text
 from labctl.cli.root import VERBS, cli
 from labctl_procedures import catalogue
 from labctl_procedures.catalogue import ParameterInfo
+
+if TYPE_CHECKING:
+    from labctl_instruments.virtual.persona import Persona
 
 FOLDER = Path(__file__).parent / "reference"
 _NOTE = "<!-- written by docs/generate_reference.py: change the docstrings, not this page -->"
@@ -100,7 +104,7 @@ def instrument_commands() -> str:
     )
 
 
-def _persona(bench: str, name: str, driver: str) -> object:
+def _persona(bench: str, name: str, driver: str) -> Persona:
     """Return an instrument of a shipped bench, made another one where a driver is named."""
     import tomllib
 
@@ -117,15 +121,16 @@ def _persona(bench: str, name: str, driver: str) -> object:
     return open_rack(file).persona(file.instruments[name].address)
 
 
-def _speaking_tsp(persona: object) -> object:
+def _speaking_tsp(persona: Persona) -> Persona:
     """Return what a 2450 is once it speaks TSP."""
     from labctl_instruments.virtual.personas.keithley2450 import Keithley2450Persona
 
     instrument = getattr(persona, "_inner", persona)
-    if not isinstance(instrument, Keithley2450Persona):
-        raise TypeError(f"{instrument} is no 2450")
-    instrument.exchange(b"*LANG TSP\n")
-    return instrument.tsp
+    if isinstance(instrument, Keithley2450Persona):
+        instrument.exchange(b"*LANG TSP\n")
+        if instrument.tsp is not None:
+            return instrument.tsp
+    raise TypeError(f"{instrument} is no 2450 that speaks TSP")
 
 
 PAGES = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from labctl_instruments.drivers.bench_instrument import BenchInstrument
 from labctl_instruments.errors import DialogueError, ReadBackError
 
@@ -12,11 +14,11 @@ OVERFLOW = 9.9e37
 class SourceMeterDriver(BenchInstrument):
     """A source-measure unit that forces a voltage and reads a current."""
 
-    output: bool
+    output: Any  # bool: a property of Python in one driver, of PyMeasure in another
     """Whether the output is on."""
-    averages: int
+    averages: Any  # int
     """How many readings the repeating filter averages, 1 to 100."""
-    nplc: float
+    nplc: Any  # float
     """Integration of a reading, in power-line cycles."""
 
     def prepare(self, *, nplc: float, current_limit: float) -> None:
