@@ -157,6 +157,36 @@ def test_what_the_guardian_did_is_an_event_of_the_resumed_run(tmp_path: Path) ->
     assert not record_path(path).exists()
 
 
+def test_a_failure_of_the_whole_computer_leaves_outputs_on_and_a_run_that_can_be_gone_on_with(
+    tmp_path: Path,
+) -> None:
+    """As far as processes can show it: run and guardian die in one moment."""
+    bench = str(tmp_path / "served.toml")
+
+    with measuring(tmp_path, "sim-board", cells="0/0/0:4") as (process, path, log):
+        guardian = guardian_of(process)
+        assert guardian is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(guardian, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        was_on = is_on(read_log(log))
+        status = open_run(path).status
+        for words in (["bench", "rest", bench], ["run", "--resume", str(path)]):
+            subprocess.run(
+                [sys.executable, "-m", "labctl", *words, "--json"],
+                capture_output=True,
+                env=environment(),
+                check=True,
+            )
+        is_on_after = is_on(read_log(log))
+
+    assert was_on  # nobody was left to put them off: docs/safety.md says so
+    assert status == "interrupted"
+    assert not is_on_after
+    assert open_run(path).status == "complete"
+
+
 def test_a_second_run_on_a_bench_is_refused_and_the_first_is_not_disturbed(tmp_path: Path) -> None:
     bench, output = str(tmp_path / "served.toml"), str(tmp_path / "second.h5")
 
