@@ -153,6 +153,7 @@ class Plan:
     def __init__(self, rng: np.random.Generator, folder: Path) -> None:
         self._rng = rng
         self._chances = {bench: chances(bench, folder) for bench in BENCHES}
+        self._tables = {bench: load_bench(bench).instruments for bench in BENCHES}
 
     def draw(self, kind: str) -> tuple[str, str, dict[str, object]]:
         """Return a bench, the name of an instrument on it, and the keys of its fault."""
@@ -172,11 +173,10 @@ class Plan:
         """Return the chances of each instrument that a fault can befall."""
         asked, answered = self._chances[bench]
         counts = answered if kind in ANSWER_KINDS else asked
-        tables = load_bench(bench).instruments
         roles = ROLES_OF_A_FAULT.get(kind)
         return {
             name: counts[name]
-            for name, table in tables.items()
+            for name, table in self._tables[bench].items()
             if counts[name] and (roles is None or table.role in roles)
         }
 
