@@ -97,3 +97,35 @@ def require_display() -> None:
             "the window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set; "
             "--screenshot FILE draws one picture without"
         )
+    missing = missing_library() if sys.platform == "linux" and _draws_on_x() else ""
+    if missing:
+        raise DisplayError(
+            f"the window cannot draw on an X display ({missing}); on Debian: apt-get install "
+            "libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 "
+            "libxcb-shape0 libxkbcommon-x11-0"
+        )
+
+
+def _draws_on_x() -> bool:
+    """Return whether Qt will load its plug-in for X, which ends the process where it cannot."""
+    asked = os.environ.get("QT_QPA_PLATFORM", "")
+    return asked == "xcb" or (not asked and not os.environ.get("WAYLAND_DISPLAY"))
+
+
+def missing_library() -> str:
+    """Return what Qt's plug-in for X displays lacks; empty where it can be loaded.
+
+    Qt itself would end the process without saying which library is not there.
+    """
+    import ctypes
+
+    from PyQt6.QtCore import QLibraryInfo
+
+    plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
+    plugin = Path(plugins, "platforms", "libqxcb.so")
+    try:
+        if plugin.exists():
+            ctypes.CDLL(str(plugin))
+    except OSError as error:
+        return str(error)
+    return ""

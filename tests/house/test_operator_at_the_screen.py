@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from labctl_data.run_file import open_run
-from labctl_gui.app import can_load
+from labctl_gui.app import missing_library
 
-XCB = "libxcb-cursor.so.0"
-"""What Qt needs to draw on an X display."""
 MISSING = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
-MISSING += [] if can_load(XCB) else [XCB]
+MISSING += [missing_library()] if missing_library() else []
 pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"needs {' and '.join(MISSING)}: apt-get install xvfb xdotool libxcb-cursor0"
+    bool(MISSING),
+    reason=f"needs {' and '.join(MISSING)}: apt-get install xvfb xdotool libxcb-cursor0",
 )
 
 WINDOW = """

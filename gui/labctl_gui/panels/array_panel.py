@@ -26,6 +26,7 @@ from labctl_gui import theme
 from labctl_gui.panels.heat_map import HeatMap
 from labctl_gui.panels.words import OneLine, conductance_text, faint
 from labctl_gui.state.chip_map import ChipMap
+from labctl_gui.state.pictures import WINDOW
 from labctl_gui.state.quantities import CLASSES, Known, Quantity, Scale
 from labctl_gui.state.selection import Selection
 from labctl_procedures.quantities import format_quantity
@@ -62,6 +63,8 @@ class ArrayPanel(QWidget):
         self._conductances: FloatArray = np.empty((0, 0))
         self._kept: FloatArray | None = None
         self._kept_name = ""
+        self._span = WINDOW
+        self._labelled: Scale | None = None
         self._chosen: tuple[int, int, int] | None = None
         self.selection: Selection | None = None
         self._make_controls()
@@ -268,10 +271,13 @@ class ArrayPanel(QWidget):
         self._conductances = chip_map.pe(pe)
         known = Known(self._conductances, chip_map.targets(pe), self._kept_pe(), chip_map.stuck[pe])
         self._values = scale.values(known)
-        low, high = scale.coloured(np.array(scale.span(self._values)))
-        self._colour()
+        self._span = scale.span(self._values)
+        low, high = scale.coloured(np.array(self._span))
         self.plot.show_values(scale.coloured(self._values), (float(low), float(high)))
-        self._label(scale)
+        if scale != self._labelled:
+            self._labelled = scale
+            self._label(scale)
+            self._colour()
         self._say(self._chosen)
 
     def _kept_pe(self) -> FloatArray:
@@ -380,7 +386,7 @@ class ArrayPanel(QWidget):
         scale = self.scale
         if not scale.unit or not self._values.size:
             return ""
-        low, high = scale.span(self._values)
+        low, high = self._span
         counts = {
             f"above {_end_text(high, scale)}": int(np.sum(self._values > high)),
             f"below {_end_text(low, scale)}": int(np.sum(self._values < low)),

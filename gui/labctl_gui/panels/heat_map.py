@@ -53,6 +53,7 @@ class HeatMap(pg.PlotWidget):
         self._box = _CellBox(self._drag)
         super().__init__(viewBox=self._box)
         self._shape = (0, 0)
+        self._coloured = ""
         self._rows_across = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(120)
@@ -91,10 +92,14 @@ class HeatMap(pg.PlotWidget):
     def show_values(self, values: FloatArray, span: tuple[float, float]) -> None:
         """Colour the cells by `values`, (row, col); `span` lies at the ends of the colours."""
         self._image.setImage(self._laid(values), autoLevels=False)
-        self._bar.setLevels(span)
+        if span != self.span:
+            self._bar.setLevels(span)
 
     def colour(self, name: str) -> None:
         """Use another colour map."""
+        if name == self._coloured:
+            return
+        self._coloured = name
         self._bar.setColorMap(pg.colormap.get(name))
 
     def label(self, text: str, unit: str) -> None:

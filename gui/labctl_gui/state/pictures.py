@@ -23,6 +23,10 @@ MOST_POINTS = 20_000
 """Points of all traces together at most; of longer ones, every n-th is shown."""
 MOST_DOTS = 5_000
 """Points of a cloud drawn at most; of more, the last are shown."""
+MOST_BINS = 4_000
+"""Stretches of a long trace; of each its lowest and its highest point are drawn."""
+MOST_JUDGED = 1 << 15
+"""Cells by which the span of colours is judged; sorting a million would take 0.1 s."""
 MOST_GROUPS = 16
 """Lines of a drift picture at most."""
 
@@ -231,14 +235,32 @@ def _draw_any(table: Table, columns: Columns) -> Picture:
     y_name = next((n for n in reversed(numeric) if n != "time"), numeric[-1] if numeric else "")
     if not y_name or "time" not in table:
         return Picture("Rows arrive, none of them numbers", EMPTY.x, EMPTY.y)
-    y = _floats(table, y_name)[-MOST_DOTS:]
+    time, y = _floats(table, "time"), _floats(table, y_name)
+    curve, note = Curve(time, y, Style.DOTS), f"{len(y)} rows"
+    if len(y) > MOST_DOTS:
+        curve = envelope(time, y)
+        note = f"{len(y)} rows, drawn as the lowest and highest of each {-(-len(y) // MOST_BINS)}"
     return Picture(
         f"{_axis(columns, y_name).label} over bench time",
         _axis(columns, "time"),
         _axis(columns, y_name),
-        (Curve(_floats(table, "time")[-MOST_DOTS:], y, Style.DOTS),),
-        f"the last {len(y)} rows",
+        (curve,),
+        note,
     )
+
+
+def envelope(x: FloatArray, y: FloatArray) -> Curve:
+    """Return a long trace as the lowest and highest of each stretch: no peak is lost.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n,)
+        The trace, in the order measured. Stretches are of equal numbers of points, `MOST_BINS` of
+        them at most; NaN are left out where a stretch has other points.
+    """
+    starts = np.arange(0, len(y), max(1, -(-len(y) // MOST_BINS)))
+    ends = (np.fmin.reduceat(y, starts), np.fmax.reduceat(y, starts))
+    return Curve(np.repeat(x[starts], 2), np.column_stack(ends).reshape(-1))
 
 
 @dataclass(frozen=True)
@@ -257,6 +279,12 @@ _DRAWINGS = {
 }
 
 
+def judged(values: FloatArray) -> FloatArray:
+    """Return the finite values, of very many evenly spaced ones: enough to judge their range."""
+    flat = values.ravel()[:: max(1, values.size // MOST_JUDGED)]
+    return flat[np.isfinite(flat)]
+
+
 def range_of(conductances: FloatArray) -> tuple[float, float]:
     """Return between which conductances all but the outermost hundredths lie, in S.
 
@@ -266,7 +294,7 @@ def range_of(conductances: FloatArray) -> tuple[float, float]:
         Any shape, in S; NaN are cells that were not read. Of none, `WINDOW` is returned; a range
         narrower than a tenth of its middle is widened to that, so that noise looks like noise.
     """
-    known = conductances[np.isfinite(conductances)]
+    known = judged(conductances)
     if not len(known):
         return WINDOW
     low, high = (float(end) for end in np.quantile(known, (0.01, 0.99)))

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from labctl_gui.state.pictures import WINDOW, range_of
+from labctl_gui.state.pictures import WINDOW, judged, range_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -115,7 +115,7 @@ class Scale:
             return -reach, reach
         if self.fixed:
             return WINDOW[0] * factor, WINDOW[1] * factor
-        low, high = range_of(values / factor)
+        low, high = range_of(judged(values) / factor)
         return low * factor, high * factor
 
     def _classes(self, known: Known) -> FloatArray:
@@ -128,5 +128,5 @@ class Scale:
 
 def _reach(values: FloatArray, least: float) -> float:
     """Return how far from zero all but the outermost hundredth lie."""
-    known = np.abs(values[np.isfinite(values)])
+    known = np.abs(judged(values))
     return max(float(np.quantile(known, 0.99)), 0.05 * least) if len(known) else least

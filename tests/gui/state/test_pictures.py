@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from labctl_data.run_file import Column
-from labctl_gui.state.pictures import EMPTY, Style, draw, draw_distribution, tone_of
+from labctl_gui.state.pictures import (
+    EMPTY,
+    MOST_BINS,
+    Style,
+    draw,
+    draw_distribution,
+    envelope,
+    tone_of,
+)
 
 
 def rows(**columns):
@@ -155,3 +163,14 @@ def test_half_of_the_cells_lie_below_the_median():
 )
 def test_tones_span_the_window(conductance, tone):
     assert tone_of(conductance) == pytest.approx(tone)
+
+
+def test_a_single_peak_among_a_million_points_is_drawn():
+    y = np.zeros(1_000_003)
+    y[654_321] = 7.0
+
+    curve = envelope(np.arange(len(y), dtype=float), y)
+
+    assert len(curve.x) == len(curve.y) <= 2 * MOST_BINS
+    assert curve.y.max() == 7.0
+    assert abs(curve.x[curve.y.argmax()] - 654_321) < 300
