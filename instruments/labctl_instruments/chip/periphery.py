@@ -20,8 +20,8 @@ Standing = Callable[[LineArray], FloatArray]
 """Returns what cells (n,) conduct, shape (n,), in S."""
 
 DRIFT_WITHOUT_EFFECT = 1e-2
-"""Drift of a cell, over the highest conductance of its array, up to which drops along wires stand.
-They are some percent of the currents, so this neglects some 1e-4, a hundredth of the read noise."""
+"""Drift of a line's conductance, over the largest, up to which drops along wires stand. They are
+some percent of the currents, so this neglects some 1e-4, a hundredth of the read noise."""
 _PLANS_KEPT = 64
 
 

@@ -17,8 +17,9 @@ class Tiles:
     wires : Wires
         Resistances of the wires.
     tolerance : float
-        Change of a cell, over the array's highest conductance, up to which the parts stand. Drops
-        are then off by about that part of themselves, small parts of the currents; with 0 by none.
+        Change of a line's conductance, all cells together, over the array's largest, up to which
+        the parts stand; a single cell may change by ten times that part of the highest. Drops are
+        then off by about the tolerance; with 0 by nothing.
     """
 
     def __init__(self, wires: Wires, *, tolerance: float = 0.0) -> None:
@@ -32,10 +33,23 @@ class Tiles:
         """
         if number in self._known:
             made_of, part = self._known[number]
-            if np.abs(conductance - made_of).max() <= self._tolerance * made_of.max():
+            if self._has_barely_moved(made_of, conductance):
                 return part
         matrix = effective_matrix(conductance, self._wires)
         joined = conductance > 0.0
         part = np.divide(matrix, conductance, out=np.ones_like(matrix), where=joined)
         self._known[number] = (conductance.copy(), part)
         return part
+
+    def _has_barely_moved(self, before: FloatArray, now: FloatArray) -> bool:
+        """Say whether neither a cell nor a line conducts much more or less than before.
+
+        Drops are made by all cells of a line together; what single cells do at random averages out.
+        """
+        moved = now - before
+        if np.abs(moved).max() > 10.0 * self._tolerance * before.max():
+            return False
+        return all(
+            np.abs(moved.sum(axis=axis)).max() <= self._tolerance * before.sum(axis=axis).max()
+            for axis in (0, 1)
+        )
