@@ -21,6 +21,8 @@ from labctl_instruments.bench.opening import Access, access_to, adapter_of
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
 
 if TYPE_CHECKING:
+    from pymeasure.adapters import VISAAdapter
+
     from labctl_instruments.drivers.bench_instrument import BenchInstrument
 
 log = logging.getLogger(__name__)
@@ -174,7 +176,7 @@ def _attempt(group: Sequence[Named], access: Access) -> list[InstrumentRest]:
         return [_listed(each, _told(error)) for each in group]
 
 
-def _made(named: Named, adapter: object) -> BenchInstrument:
+def _made(named: Named, adapter: VISAAdapter) -> BenchInstrument:
     name, table = named
     channel = (table.channel,) if table.channel else ()
     driver: Callable[..., BenchInstrument] = driver_named(table.driver)

@@ -18,10 +18,21 @@ class SourceMeter(Quieted, Protocol):
         """Empty the error queue; RefusalError with what was in it."""
         ...
 
-    output: bool
-    """Whether the output is on."""
-    averages: int
-    """Readings that are averaged into one, 1 to 100."""
+    @property
+    def output(self) -> bool:
+        """Whether the output is on."""
+        ...
+
+    @output.setter
+    def output(self, on: bool) -> None: ...
+
+    @property
+    def averages(self) -> int:
+        """Readings that are averaged into one, 1 to 100."""
+        ...
+
+    @averages.setter
+    def averages(self, count: int) -> None: ...
 
     @property
     def limited(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
@@ -35,8 +33,6 @@ class ScpiSourceMeterPersona(ScpiPersona):
     message_time = GPIB_MESSAGE_TIME
     model: MeterModel
     """What this instrument can do."""
-    initial: Callable[[], Settings]
-    """Makes its settings after `*RST`."""
     number_format: str
     """How it writes numbers."""
 
@@ -44,9 +40,14 @@ class ScpiSourceMeterPersona(ScpiPersona):
         self.name = name
         self._clock = clock
         self.meter = SourceMeter(
-            name, self.model, chip=chip, clock=clock, noise=noise, initial=type(self).initial
+            name, self.model, chip=chip, clock=clock, noise=noise, initial=self.initial
         )
         self._begin(CommandTable(number_format=self.number_format))
+
+    @staticmethod
+    def initial() -> Settings:
+        """Return the settings after `*RST`."""
+        raise NotImplementedError
 
     def _begin(self, table: CommandTable) -> None:
         """Register the instrument's words, and make its engine."""

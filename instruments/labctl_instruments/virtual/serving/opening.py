@@ -95,11 +95,11 @@ def serve_bench(
         port_base=chosen.port_base,
         allowed=allowed,
     )
-    _compile(rack.chip)
+    compile_kernels(rack.chip)
     return server
 
 
-def _compile(chip: Chip) -> None:
+def compile_kernels(chip: Chip) -> None:
     """Use every kernel once, on another chip: a client's time-out is shorter than a compilation."""
     small = Chip(chip.model, Geometry(1, 2, 2), seed=0)
     cells, kinds = np.arange(4), np.array([0, 1, 0, 1])
