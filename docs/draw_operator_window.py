@@ -12,7 +12,8 @@ from PyQt6.QtCore import QSettings
 
 from labctl_gui import theme
 from labctl_gui.application import listen, make_application
-from labctl_gui.screenshot import live, settle
+from labctl_gui.screenshot import live, settle, wait_for
+from labctl_gui.state.quantities import Quantity
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
 
@@ -36,7 +37,7 @@ def run(window: OperatorWindow, procedure: str, /, **texts: str) -> None:
     fill(window, procedure, **texts)
     window.run.start_button.click()
     live(0.1)
-    window.session.settled(120)
+    window.session.settled(300)
     live(0.5)
 
 
@@ -46,12 +47,37 @@ def draw(window: OperatorWindow, name: str) -> None:
     window.grab().save(str(PICTURES / f"operator-window-{name}.png"))
 
 
+def draw_a_run(window: OperatorWindow) -> None:
+    """Predict, start, queue, select; then a form that cannot be."""
+    fill(window, "WriteVerify", levels="8", after="")
+    window.run.predict_button.click()
+    wait_for(lambda: window.session.predictor.now.is_done, 300)
+    live(0.3)
+    draw(window, "predicted")
+    fill(window, "WriteVerify", levels="8", **LONG)
+    window.run.start_button.click()
+    fill(window, "Retention")
+    window.run.start_line.setText("+2h")
+    live(0.2)
+    window.run.start_button.click()
+    wait_for(lambda: window.session.rows.version[1] > 100_000, 300)
+    window.array.plot.dragged.emit(16, 47, 2, 9)
+    draw(window, "running")
+    window.header.stop_button.pressed.emit()
+    window.session.settled(60)
+    window.queue.list.setCurrentRow(0)
+    window.queue.buttons["Remove"].click()
+    fill(window, "WriteVerify", cells="9/0/0", window="0.1 V")
+    draw(window, "wrong-field")
+
+
 def main() -> None:
-    """Sit down at the simulated board and draw three scenes of a day."""
+    """Sit down at the simulated board and draw the scenes of a day."""
     application = make_application()
     with TemporaryDirectory() as folder:
+        os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
-        window = OperatorWindow(Session(Path(folder)), listen(), settings)
+        window = OperatorWindow(Session(Path(folder) / "queue.sqlite"), listen(), settings)
         window.wear(theme.Scheme.LIGHT)
         window.resize(1366, 768)
         window.show()
@@ -60,17 +86,25 @@ def main() -> None:
         live(0.3)
         run(window, "IVSweep", cells="0/0:16/3")
         window.array.choose(0, 40, 7)
-        fill(window, "WriteVerify", **LONG)
-        window.run.start_button.click()
-        live(4.0)
-        draw(window, "running")
-        window.header.stop_button.pressed.emit()
-        window.session.settled(60)
-        fill(window, "WriteVerify", cells="9/0/0", window="0.1 V")
-        draw(window, "wrong-field")
+        draw_a_run(window)
+        window.array.clear_button.click()
+        run(window, "WriteVerify", levels="8", after="")
+        window.array.quantity_box.setCurrentText(Quantity.ERROR.value)
         window.wear(theme.Scheme.DARK)
-        run(window, "Retention")
         draw(window, "dark")
+        window.wear(theme.Scheme.LIGHT)
+        window.views.setCurrentWidget(window.runs)
+        wait_for(lambda: window.runs.table.rowCount() == 3)
+        window.runs.table.selectRow(0)
+        draw(window, "data")
+        window.views.setCurrentWidget(window.network)
+        window.network.count_line.setText("")
+        window.network.again_line.setText("1h, 1d")
+        live(0.2)
+        window.network.run_button.click()
+        wait_for(lambda: window.session.verdict is not None, 300)
+        live(0.3)
+        draw(window, "network")
         window.end()
         application.processEvents()
 

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from labctl_gui import theme
+from labctl_gui.panels.matrix_view import MatrixView
 from labctl_gui.panels.words import faint, labelled
 from labctl_gui.state.bench import BenchStatus, Outputs
 from labctl_gui.state.progress import duration_text
@@ -75,6 +76,8 @@ class BenchPanel(QWidget):
 
     def show_status(self, status: BenchStatus) -> None:
         """Show the bench as it is."""
+        geometry = None if status.info is None else status.info.geometry
+        self.matrix.show_connections(status.connections, geometry)
         if status == self._status:
             return
         renamed = self._status is None or status.name != self._status.name
@@ -92,6 +95,7 @@ class BenchPanel(QWidget):
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""
         self._colours = colours
+        self.matrix.wear(colours)
         if self._status is not None:
             self._colour_outputs(self._status.outputs)
 
@@ -113,9 +117,14 @@ class BenchPanel(QWidget):
         self.instruments = QLabel(_UNKNOWN)
         self.instruments.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         form.addRow(faint("Instruments"), self.instruments)
+        self.matrix = MatrixView()
+        self.matrix.hide()
         page = QWidget()
-        page.setLayout(form)
-        form.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.matrix)
+        column.addLayout(form)
+        column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(page)
         scroll.setWidgetResizable(True)

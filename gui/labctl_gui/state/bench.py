@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from labctl_instruments.station import BenchInfo
+from labctl_instruments.station import BenchInfo, Int8Array
 
 
 class BenchPhase(Enum):
@@ -46,6 +46,8 @@ class BenchStatus:
     """Temperature of the chuck when last asked, in K; None without a chuck."""
     compliance: float | None = None
     """Highest current that the last sweep allowed, in A; None before the first."""
+    connections: Int8Array | None = field(default=None, compare=False)
+    """Row of the matrix that each line is joined to, -1 for none; None without a matrix."""
     instruments: tuple[tuple[str, str, str], ...] = ()
     """Name, driver and address of each instrument."""
     activity: str = ""

@@ -94,6 +94,7 @@ class Session:
             time=station.last_time,
             temperature=station.last_temperature,
             compliance=station.compliance,
+            connections=station.connections,
         )
 
     @property

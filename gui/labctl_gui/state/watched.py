@@ -26,6 +26,7 @@ from labctl_instruments.station import (
     LedgerSink,
     Station,
     Sweep,
+    Switched,
     UInt32Array,
     Value,
 )
@@ -105,6 +106,11 @@ class WatchedStation:
     def compliance(self) -> float | None:
         """Highest current that the last sweep allowed, in A; None before the first."""
         return self._compliance
+
+    @property
+    def connections(self) -> Int8Array | None:
+        """Row of the matrix that each line is joined to, as `Switched` has it; None without one."""
+        return self._station.connections if isinstance(self._station, Switched) else None
 
     @property
     def chip_map(self) -> ChipMap:

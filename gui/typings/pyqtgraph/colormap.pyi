@@ -3,6 +3,7 @@ from PyQt6.QtGui import QColor
 
 class ColorMap:
     BYTE: int
+    def __init__(self, pos: list[float], color: list[str]) -> None: ...
     def mapToQColor(self, data: float) -> QColor: ...
     def map(self, data: npt.ArrayLike, mode: object = ...) -> npt.NDArray[object]: ...  # type: ignore[type-var]
     def getLookupTable(

@@ -14,6 +14,7 @@ from labctl_instruments.station.protocol import (
     NullLedger,
     Station,
     Sweep,
+    Switched,
     UInt32Array,
     Value,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "NullLedger",
     "Station",
     "Sweep",
+    "Switched",
     "UInt32Array",
     "Value",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,20 @@ class NullLedger:
         count: int,
     ) -> None:
         """Forget the message."""
+
+
+@runtime_checkable
+class Switched(Protocol):
+    """A station whose lines are joined to instruments by a matrix."""
+
+    @property
+    def connections(self) -> Int8Array:
+        """Row (0 for A) that each line is joined to, -1 for none.
+
+        Shape (n_lines,): bit lines of all PEs, then source lines, then word lines. As last told to
+        the matrix; all -1 at rest.
+        """
+        ...
 
 
 class Station(Protocol):

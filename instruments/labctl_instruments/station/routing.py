@@ -83,6 +83,11 @@ class Routing:
         self.closures = 0
         """Contacts told to close."""
 
+    @property
+    def joined(self) -> RowArray:
+        """Row of each line, `OPEN` for none; all open where nothing is taken for granted."""
+        return self._joined.copy() if self._is_known else np.full_like(self._joined, OPEN)
+
     def differs(self, rows: RowArray) -> bool:
         """Return whether joining lines to `rows` would, or could, move a relay."""
         return not (self._is_known and np.array_equal(self._joined, rows))

@@ -132,6 +132,11 @@ class SmuStation(BoundStation):
         """Contacts of the matrices that were told to close since the station was opened."""
         return self._routing.closures
 
+    @property
+    def connections(self) -> Int8Array:
+        """Row of the matrices that each line is joined to; see `Switched`."""
+        return self._routing.joined
+
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances, (n,), in S; see `Station.read`."""
         self._admission.check_read(voltage, averages)
