@@ -134,9 +134,12 @@ def _carry_out(home: CampaignHome, as_json: bool) -> None:
     page = _report(home, None)
     _show(home, as_json, report=page)
     failed = [job for job in home.queue.jobs() if job.state == "failed"]
-    if ended != "finished" or failed:
-        told = f"{len(failed)} jobs failed, the first: {failed[0].error}" if failed else ended
-        raise FailedError(f"{home.folder}: {ended}: {told}", said=True)
+    if ended != "finished":
+        why = [entry.text for entry in home.entries() if entry.kind == "stopped"][-1]
+        raise FailedError(f"{home.folder}: stopped: {why}", said=True)
+    if failed:
+        told = f"{len(failed)} of its jobs failed, the first: {failed[0].error}"
+        raise FailedError(f"{home.folder}: {told}", said=True)
 
 
 def _report(home: CampaignHome, output: Path | None) -> Path:

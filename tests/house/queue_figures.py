@@ -4,8 +4,8 @@ Run as `python tests/house/queue_figures.py [JOBS] [STARTS]` with the source roo
 
 Four processes add jobs to one queue at once, each saying what it has added, and are killed
 (SIGKILL) at random instants, until so many have been said. All that was said must be there,
-unchanged, in the order of each writer. Then jobs with a start time are made, and the seconds from
-that time to the start are printed.
+unchanged. Then jobs with a start time are made on a bench that is open and free, and the seconds
+from that time to the start of their runs, by the run files, are printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from kill_and_resume import environment
 
-from labctl.queue import JobQueue, JobRequest, run_queue
+from labctl.queue import Job, JobQueue, JobRequest, run_queue
+from labctl_data.run_file import open_run
 
 _WRITER = """
 import sys
@@ -79,9 +80,10 @@ def lateness(folder: Path, starts: int, rng: np.random.Generator) -> list[float]
     """Return how late jobs start that have a start time, in s."""
     queue = JobQueue(folder / "starts.sqlite")
     short = {"cells": "0/0/0", "cycles": 1, "step": "0.5V"}
-    at = datetime.now(UTC) + timedelta(seconds=3)
+    queue.add(JobRequest(procedure="IVSweep", bench="sim-board", parameters=short))  # warms up
+    at = datetime.now(UTC) + timedelta(seconds=20)
     for _ in range(starts):
-        at += timedelta(seconds=rng.uniform(1.0, 2.5))
+        at += timedelta(seconds=rng.uniform(2.5, 4.0))
         output = folder / f"{at.timestamp()}.h5"
         queue.add(
             JobRequest(
@@ -93,7 +95,15 @@ def lateness(folder: Path, starts: int, rng: np.random.Generator) -> list[float]
             )
         )
     made = run_queue(queue, bench="sim-board")
-    return [(j.started - j.start_at).total_seconds() for j in made if j.started and j.start_at]
+    return [
+        (begun_at(job) - job.start_at).total_seconds() for job in made if job.start_at is not None
+    ]
+
+
+def begun_at(job: Job) -> datetime:
+    """Return the wall time at which a job's run file says that its run started."""
+    assert job.run_file is not None
+    return datetime.fromisoformat(str(open_run(job.run_file).attributes["start"]))
 
 
 def main(jobs: int, starts: int) -> int:
