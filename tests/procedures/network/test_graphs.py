@@ -15,13 +15,16 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from labctl_data.cells import Geometry
 from labctl_instruments.station import Station
-from labctl_procedures.network import MappingSettings, infer, map_network
-from labctl_procedures.network.graph import Network, scores
+from labctl_procedures.network import MappingSettings, infer, map_network, matched
+from labctl_procedures.network.graph import Network, moments, scores
+from labctl_procedures.network.inference import station_mac
 from labctl_procedures.network.mapping import exact_mac
-from labctl_procedures.network.onnx_import import read_model
+from labctl_procedures.network.onnx_import import read_model, read_module
 from labctl_procedures.network.operators import Add, Rectify
 from labctl_procedures.network.plan import HostPlan, LayerPlan, NetworkPlan
-from labctl_procedures.network.signal_chain import run
+from labctl_procedures.network.resnet56 import resnet56_model
+from labctl_procedures.network.signal_chain import inputs_of_last, layer_inputs, maps_into, run
+from labctl_procedures.network.tiling import tile
 
 SIDE = 6
 CHIP = Geometry(20, 16, 36)
@@ -344,3 +347,86 @@ def test_outputs_with_their_own_level_size_miss_the_float_network_by_less(
         return float(np.square(found - expected).mean())
 
     assert missed("output") < missed("layer")
+
+
+def test_matching_gives_every_output_the_moments_of_the_float_network(
+    open_board: OpenBoard, residual: Network, residual_plan: NetworkPlan, pictures: np.ndarray
+) -> None:
+    written = np.random.default_rng(9).normal(residual_plan.target_map, 1e-6)  # gross errors
+    station = open_board(CHIP, np.clip(np.nan_to_num(written, nan=2e-6), 1e-6, 26e-6), noise=False)
+    mac = station_mac(station, residual_plan)
+
+    plan = matched(residual_plan, pictures, mac)
+
+    wanted = moments(residual, pictures)[2]  # the third layer: errors of two before it
+    maps = maps_into(plan, 2, pictures, mac)
+    layer = plan.layers[2]
+    sums = station.mac(layer_inputs(layer, maps), layer.lines[0], layer.mac)
+    counts = sums * layer.factor / 2**16 + layer.bias
+    assert counts.mean(axis=0) * layer.output_scale == pytest.approx(wanted[0], abs=0.02)
+    assert counts.std(axis=0) * layer.output_scale == pytest.approx(wanted[1], rel=0.02)
+
+
+def test_the_last_layer_alone_answers_from_its_codes_what_the_whole_network_does(
+    residual_plan: NetworkPlan, pictures: np.ndarray
+) -> None:
+    codes = inputs_of_last(residual_plan, pictures, exact_mac(residual_plan))
+    alone = residual_plan.last_layer_alone()
+
+    found = run(alone, codes, exact_mac(alone)).values
+
+    whole = run(residual_plan, pictures, exact_mac(residual_plan)).values
+    assert np.array_equal(found, whole)
+
+
+def test_a_module_of_torch_scores_as_it_does_in_torch() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3, stride=2, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.ConstantPad2d((1, 0, 0, 1), 0.0),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 3),
+    ).eval()
+    images = np.random.default_rng(2).integers(0, 256, (4, SIDE, SIDE, 2), dtype=np.uint8)
+
+    network = read_module(module, torch.zeros(1, 2, SIDE, SIDE), "module")
+
+    pixels = torch.tensor(images.transpose(0, 3, 1, 2) / 255, dtype=torch.float32)
+    expected = module(pixels).detach().numpy()
+    assert scores(network, images) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_resnet_56_has_the_weights_of_its_paper_and_fits_746_arrays() -> None:
+    rng = np.random.default_rng(0)
+    model = resnet56_model(Anything(rng))
+
+    network = read_model(model, "resnet56")
+
+    tilings = [tile(layer, Geometry(746, 16, 144)) for layer in network.layers]
+    arrays = [tiling.weights.shape[0] * len(tiling.parts) for tiling in tilings]
+    assert sum(layer.weights.size for layer in network.layers) == 848_944  # He et al.: 0.85 M
+    assert sum(arrays) + 3 * arrays[0] == 746  # FACTS A, by plain differential counting
+    assert network.layers[0].border is not None  # the normalisation of pixels is folded
+
+
+class Anything(dict[str, np.ndarray]):
+    """Weights of the right shapes for any name of a state of ResNet-56."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.rng = rng
+
+    def __missing__(self, name: str) -> np.ndarray:
+        if name.startswith("linear"):
+            return self.rng.normal(size=(10, 64) if name.endswith("weight") else 10)
+        stage = int(name[5]) - 1 if name.startswith("layer") else 0
+        channels = (16, 32, 64)[stage]
+        first = ".0.conv1" in name and stage > 0
+        before = channels // 2 if first else 3 if name == "conv1.weight" else channels
+        if "conv" in name:
+            return self.rng.normal(size=(channels, before, 3, 3))
+        return self.rng.uniform(0.5, 1.5, channels)
