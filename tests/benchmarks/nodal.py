@@ -12,13 +12,16 @@ which other work on the machine disturbs less, of processor time:
 * floating: one cell of a passive array read while all other lines float;
 * effective: the effective matrix of an array; `difference` is from nodal solutions, line by line.
 
-`badcrossbar` is compared with where it is installed (`pip install badcrossbar`).
+`badcrossbar` is compared with, up to 128 x 128, where it is installed (of its own needs
+`pathvalidate` suffices here: `pip install --no-deps badcrossbar pathvalidate`).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -92,11 +95,15 @@ def measure_solutions(size: int, repeat: int) -> None:
 
 
 def measure_badcrossbar(cells: np.ndarray, bit: np.ndarray, ours: Spent) -> None:
-    if importlib.util.find_spec("badcrossbar") is None:
+    if len(bit) > 256 or importlib.util.find_spec("badcrossbar") is None:
         return
-    import badcrossbar  # pyright: ignore[reportMissingImports]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)
+        import badcrossbar  # pyright: ignore[reportMissingImports]
+    logging.disable(logging.INFO)
 
-    volts, ohms = bit.reshape(-1, 1), 1.0 / cells.T  # its word lines are our bit lines
+    # Its word lines are our bit lines; it senses at the far end, which the reversal makes the near.
+    volts, ohms = bit[::-1].reshape(-1, 1), 1.0 / cells[:, ::-1].T
     peer, found = best(lambda: badcrossbar.compute(volts, ohms, 1.0), 1)
     ground = np.zeros(len(cells))
     currents = -solve(cells, bit, ground, WIRES).source_currents
