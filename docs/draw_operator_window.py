@@ -65,9 +65,8 @@ def draw_a_run(window: OperatorWindow) -> None:
     draw(window, "running")
     window.header.stop_button.pressed.emit()
     window.session.settled(60)
-    window.queue.list.setCurrentRow(0)
-    window.queue.buttons["Remove"].click()
     fill(window, "WriteVerify", cells="9/0/0", window="0.1 V")
+    live(0.5)
     draw(window, "wrong-field")
 
 
@@ -88,25 +87,32 @@ def main() -> None:
         window.array.choose(0, 40, 7)
         draw_a_run(window)
         window.array.clear_button.click()
-        run(window, "WriteVerify", levels="8", after="")
+        run(window, "WriteVerify", cells="0/:/:", levels="8", window="100 nS", limit="", after="")
         window.array.quantity_box.setCurrentText(Quantity.ERROR.value)
         window.wear(theme.Scheme.DARK)
         draw(window, "dark")
         window.wear(theme.Scheme.LIGHT)
-        window.views.setCurrentWidget(window.runs)
-        wait_for(lambda: window.runs.table.rowCount() == 3)
-        window.runs.table.selectRow(0)
-        draw(window, "data")
-        window.views.setCurrentWidget(window.network)
-        window.network.count_line.setText("")
-        window.network.again_line.setText("1h, 1d")
-        live(0.2)
-        window.network.run_button.click()
-        wait_for(lambda: window.session.verdict is not None, 300)
-        live(0.3)
-        draw(window, "network")
+        draw_views(window)
         window.end()
         application.processEvents()
+
+
+def draw_views(window: OperatorWindow) -> None:
+    """Draw the data browser, the network view and the simulation view."""
+    window.views.setCurrentWidget(window.runs)
+    wait_for(lambda: window.runs.table.rowCount() == 3)
+    window.runs.table.selectRow(0)
+    draw(window, "data")
+    window.views.setCurrentWidget(window.network)
+    window.network.count_line.setText("")
+    window.network.again_line.setText("1h, 1d")
+    live(0.2)
+    window.network.run_button.click()
+    wait_for(lambda: window.session.verdict is not None, 300)
+    live(0.3)
+    draw(window, "network")
+    window.views.setCurrentWidget(window.simulation)
+    draw(window, "simulation")
 
 
 if __name__ == "__main__":

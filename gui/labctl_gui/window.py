@@ -30,6 +30,7 @@ from labctl_gui.panels.network_panel import NetworkPanel, Wanted
 from labctl_gui.panels.queue_panel import QueuePanel
 from labctl_gui.panels.run_panel import RunPanel
 from labctl_gui.panels.runs_panel import RunsPanel
+from labctl_gui.panels.simulation_panel import SimulationPanel
 from labctl_gui.state.browser import Browser
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.opened import OpenedRun
@@ -90,6 +91,10 @@ class OperatorWindow(QMainWindow):
         self.queue.refresh()
         self.runs.refresh()
         self.network.show_status(status)
+        self.simulation.offer(self.session.presets, self.session.faults)
+        self.simulation.show_status(status)
+        place = self.views.indexOf(self.simulation)
+        self.views.setTabVisible(place, status.info is not None and status.info.seed is not None)
         self.network.show_verdict(self.session.verdict)
         self._compare()
         self.array.show_map(self.sketcher.shown_map)
@@ -159,6 +164,7 @@ class OperatorWindow(QMainWindow):
         self.queue = QueuePanel(self.session)
         self.runs = RunsPanel(self.browser)
         self.network = NetworkPanel()
+        self.simulation = SimulationPanel()
         self.bench = BenchPanel()
         self.log_panel = LogPanel(journal)
 
@@ -172,6 +178,7 @@ class OperatorWindow(QMainWindow):
         for name, view in (("&Array", self.array), ("&Network", self.network)):
             self.views.addTab(view, name)
         self.views.addTab(self.runs, "&Data")
+        self.views.addTab(self.simulation, "&Simulation")
         self.views.currentChanged.connect(self._view_changed)
         self.desk.setCentralWidget(self.views)
         page = QWidget()
@@ -253,6 +260,7 @@ class OperatorWindow(QMainWindow):
         self.queue.edit_wanted.connect(self.run.edit)
         self.runs.file_wanted.connect(self.open_file)
         self.runs.compare_wanted.connect(self.session.open_to_compare)
+        self.simulation.wanted.connect(self.session.open_varied)
         self.array.cells_wanted.connect(self.run.take_cells)
         self.network.wanted.connect(self._run_network)
         self.bench.open_wanted.connect(self.session.open_bench)

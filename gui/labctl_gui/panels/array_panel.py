@@ -333,7 +333,8 @@ class ArrayPanel(QWidget):
         if self.pe < chosen.geometry.pes:
             self.plot.select(chosen.pe(self.pe))
         n = len(chosen)
-        self.selected.setText(f"{n} selected" if n else "drag or Ctrl-click to select")
+        self.selected.setText(f"{n} selected" if n else "none selected")
+        self.selected.setToolTip("Drag over cells, or click them with Ctrl, to select them")
         for button in (self.use_button, self.clear_button, self.save_mask_button):
             button.setEnabled(n > 0)
 

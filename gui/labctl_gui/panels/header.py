@@ -60,7 +60,8 @@ class Header(QWidget):
 
     def complain(self, text: str) -> None:
         """Show trouble until somebody puts it away."""
-        self.trouble.setText(text)
+        # An instrument's message may hold a binary block.
+        self.trouble.setText("".join(c if c.isprintable() or c == "\n" else "·" for c in text))
         self.banner.show()
 
     def show_source(self, text: str) -> None:

@@ -42,7 +42,8 @@ class LivePanel(QWidget):
         )
         self.read_out = OneLine(part="faint")
         self.read_out.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.plot.pointed.connect(self.read_out.setText)
+        self.read_out.hide()
+        self.plot.pointed.connect(self._point)
         self.export_button = QToolButton()
         self.export_button.setText("Export …")
         self.export_button.setToolTip("Write the plot as .png, .csv, .svg or .pdf")
@@ -78,6 +79,10 @@ class LivePanel(QWidget):
         self.title.setText(picture.title)
         self.note.setText(picture.note)
         self.plot.show_picture(picture)
+
+    def _point(self, text: str) -> None:
+        self.read_out.setText(text)
+        self.read_out.setVisible(bool(text))
 
     def export(self, path: Path) -> None:
         """Write what is plotted: .png as it is seen, .csv its points, .svg or .pdf as vectors."""

@@ -55,6 +55,7 @@ class QueuePanel(QWidget):
         self.list = QListWidget()
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setMinimumHeight(60)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setToolTip("Double-click a job that is over to look at its run file")
         self.list.setAccessibleName("Jobs")
         self.list.itemDoubleClicked.connect(self._open_item)

@@ -126,5 +126,5 @@ def estimate_text(estimate: Estimate) -> str:
         f"takes {time} of bench time, {pulses} pulses, {estimate.rows} rows, "
         f"{estimate.file_size / 1e6:.1f} MB\n"
         f"worst: {format_quantity(estimate.voltage, 'V')}, "
-        f"{format_quantity(estimate.current, 'A')}, {each} pulses a cell"
+        f"{format_quantity(float(f'{estimate.current:.3g}'), 'A')}, {each} pulses a cell"
     )

@@ -31,6 +31,7 @@ from labctl_instruments.errors import StationError
 
 if TYPE_CHECKING:
     from labctl.inference import InferenceRequest
+    from labctl_gui.state.simulation import Variation
     from labctl_gui.state.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Session:
         self.progress = ProgressMeter()
         self.procedures: tuple[str, ...] = ()
         self.benches: tuple[str, ...] = ()
+        self.presets: tuple[str, ...] = ()
+        self.faults: tuple[str, ...] = ()
         self.station: WatchedStation | None = None
         self.chip_map: ChipMap | None = None
         self.events = CellEvents()
@@ -118,6 +121,10 @@ class Session:
                 lasting=True,
             )
         )
+
+    def open_varied(self, variation: Variation) -> None:
+        """Open a simulated bench like the one that is open, but with another chip or fault."""
+        self._submit("opening a varied bench", lambda: self._open_varied(variation))
 
     def read_pe(self, pe: int) -> None:
         """Read all cells of one PE, once what goes on is done."""
@@ -262,6 +269,12 @@ class Session:
         from labctl_instruments import shipped_benches
 
         self.benches = shipped_benches()
+        from labctl_data.model import preset_names
+        from labctl_instruments.bench.schema import FAULT_KINDS
+
+        self.presets = tuple(preset_names())
+        # A relay that sticks needs its channel: that is for a bench file.
+        self.faults = tuple(kind for kind in FAULT_KINDS if kind != "stuck-relay")
         from labctl_procedures import catalogue  # with PyMeasure: 1.5 s that nobody waits for
 
         found = []
@@ -295,6 +308,14 @@ class Session:
             phase=BenchPhase.READY, info=station.bench, activity="", instruments=instruments
         )
         self._look_at_clock()
+
+    def _open_varied(self, variation: Variation) -> None:
+        from labctl.configuration import load_configuration
+        from labctl_gui.state.simulation import write_varied
+
+        folder = load_configuration().data_folder / "benches"
+        bench = write_varied(self._asked_station().bench, variation, folder)
+        self.open_bench(str(bench))
 
     def _opening_failed(self, error: Exception) -> None:
         if self.station is None:

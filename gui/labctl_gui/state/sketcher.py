@@ -34,7 +34,7 @@ class Subject(Enum):
     """What the live plot shows."""
 
     RUN = "Run"
-    DISTRIBUTION = "Distribution of the PE"
+    DISTRIBUTION = "Distribution"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,132 @@
+"""A simulated bench made from one that is open: its file, with other chip, clock and faults."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl_data.errors import LabctlError
+from labctl_instruments.station import BenchInfo
+
+_PATHS = ("file",)
+"""Keys of [virtual] that name files, relative to the bench file."""
+_NAMED_STATES = ("formed", "fresh")
+_TABLE = re.compile(r"^\s*\[")
+_VIRTUAL = re.compile(r"^\s*\[\[?\s*virtual\s*[.\]]")
+
+
+class SimulationError(LabctlError):
+    """A bench cannot be varied: it is real, or its file names a neighbour."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is to be different."""
+
+    seed: int = 1
+    """Seed of the chip."""
+    preset: str = ""
+    """Device model; empty keeps the bench file's model or chip file."""
+    state: str = "formed"
+    """`formed` or `fresh`."""
+    clock: str = "jump"
+    """`jump`: bench time passes at once; `real`: with the wall's clock."""
+    noise: bool = True
+    """Whether reads are noisy."""
+    fault: str = ""
+    """What goes wrong; empty for nothing."""
+    instrument: str = ""
+    """The instrument that it befalls."""
+    nth: int = 1
+    """At which of its answers, or messages, it goes wrong, from 1."""
+
+
+def varied(bench: BenchInfo, variation: Variation) -> str:
+    """Return the text of a bench file like that of `bench`, with another simulated chip.
+
+    Raises
+    ------
+    SimulationError
+        If the bench is real, or its file names a chip file by a relative path.
+    """
+    facts = tomllib.loads(bench.text)
+    virtual = facts.get("virtual")
+    if not isinstance(virtual, dict):
+        raise SimulationError(f"bench {bench.name}: it is real, and cannot be varied")
+    named = facts.get("identity", {}).get("chip_file")
+    if named is not None and not Path(named).is_absolute():
+        raise SimulationError(
+            f"bench {bench.name}: [identity] names '{named}' relative to its folder; "
+            "name it by its whole path"
+        )
+    table = {k: v for k, v in virtual.items() if not isinstance(v, dict | list)}
+    for key in _PATHS:
+        if key in table:
+            table[key] = str(bench.path.parent / table[key])
+    if variation.preset:
+        table.pop("file", None)
+        table["preset"] = variation.preset
+    table |= {"seed": variation.seed, "state": variation.state, "clock": variation.clock}
+    table["noise"] = variation.noise
+    lines = [*_without_virtual(bench.text), "", "[virtual]", *map(_line, table.items())]
+    if variation.fault:
+        fault = {"kind": variation.fault, "instrument": variation.instrument, "nth": variation.nth}
+        lines += ["", "[[virtual.faults]]", *map(_line, fault.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_varied(bench: BenchInfo, variation: Variation, folder: Path) -> Path:
+    """Write the file of a varied bench into `folder`, checked, and return its path.
+
+    Raises
+    ------
+    LabctlError
+        If the bench cannot be varied, or what was asked for makes no bench.
+    """
+    from labctl_instruments import load_bench
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{bench.name.removesuffix('-varied')}-varied.toml"
+    path.write_text(varied(bench, variation), encoding="utf-8")
+    load_bench(path)
+    return path
+
+
+def variation_of(bench: BenchInfo) -> Variation:
+    """Return how the simulation of a bench is set now."""
+    virtual: dict[str, Any] = tomllib.loads(bench.text).get("virtual", {})
+    state = virtual.get("state", "formed")
+    faults = virtual.get("faults") or [{}]
+    return Variation(
+        seed=bench.seed or 0,
+        state=state if state in _NAMED_STATES else "formed",
+        clock=virtual.get("clock", "jump"),
+        noise=virtual.get("noise", True),
+        fault=faults[0].get("kind", ""),
+        instrument=faults[0].get("instrument", ""),
+        nth=faults[0].get("nth", 1),
+    )
+
+
+def _without_virtual(text: str) -> list[str]:
+    """Return the lines of a bench file without the tables of its simulation."""
+    kept, inside = [], False
+    for line in text.splitlines():
+        if _TABLE.match(line):
+            inside = bool(_VIRTUAL.match(line))
+        if not inside:
+            kept.append(line)
+    return kept
+
+
+def _line(item: tuple[str, object]) -> str:
+    key, value = item
+    if isinstance(value, bool):
+        return f"{key} = {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"{key} = {value!r}"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key} = "{escaped}"'
