@@ -16,6 +16,7 @@ from labctl.report.section_levels import write_verify_keys, write_verify_section
 from labctl.report.section_networks import inference_keys, inference_section, mac_section
 from labctl.report.section_other import other_section
 from labctl.report.section_provenance import provenance_section
+from labctl.report.section_pulses import pulse_map_section
 from labctl.report.section_twin import (
     comparison_keys,
     comparison_section,
@@ -30,6 +31,7 @@ __all__ = ["compose", "write_report"]
 _SECTIONS: dict[str, Callable[[Run, str], Section]] = {
     "WriteVerify": write_verify_section,
     "IVSweep": iv_section,
+    "PulseMap": pulse_map_section,
     "ReadDisturb": read_disturb_section,
     "Retention": retention_section,
     "DifferentialMAC": mac_section,

@@ -21,6 +21,7 @@ _POOR = 0.9
 """Share of cells written below which a write needs attention."""
 _RUN_EVENTS = ("fault", "guardian", "uncertain", "lost", "undelivered")
 """Kinds of events of a run that somebody should know of."""
+_LONGEST_REASON = 140
 _OPEN = ("running", "waiting")
 _FACTS = ("converged", "within_half_pitch_fresh", "pulses_mean", "drift_mean", "drift_std")
 
@@ -199,18 +200,26 @@ def _poor_writes(night: Night) -> list[list[str]]:
 
 def _messages(night: Night) -> list[list[str]]:
     """Return what was wrong for a while, and messages that nobody got."""
-    labels = {step.number: step.label for step in night.steps}
     found: list[list[str]] = []
-    waits = Counter(entry.step for entry in night.entries if entry.kind == "suspended")
-    done = {step.number for step in night.steps if step.state == "done"}
-    for number, times in waits.items():
-        if number in done:
-            label = labels[number] if number is not None else ""
-            found.append(["recovered", label, f"waited {times} times, then went on and was done"])
+    for step in night.steps:
+        waits = [e for e in night.entries if e.step == step.number and e.kind == "suspended"]
+        if waits and step.state == "done":
+            times = "once" if len(waits) == 1 else f"{len(waits)} times"
+            found.append(["recovered", step.label, f"waited {times}: {_reason(step, night)}"])
     unheard = [entry.text for entry in night.entries if entry.kind == "unheard"]
     if unheard:
         found.append(["messages", "", f"{len(unheard)} could not be sent: {unheard[-1]}"])
     return found
+
+
+def _reason(step: StepState, night: Night) -> str:
+    """Return what a step last failed of or waited for, in short."""
+    kinds = ("failed", "suspended")
+    own = [e for e in night.entries if e.step == step.number and e.kind in kinds]
+    last = next((e for e in reversed(own) if e.kind == "failed"), own[-1])
+    text = last.text.removeprefix(f"{step.label}: ")
+    text = "".join(c if c.isprintable() and c.isascii() else "\u00b7" for c in text)
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "\u2026"
 
 
 def _span(step: StepState, night: Night) -> Span:

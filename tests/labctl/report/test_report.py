@@ -199,3 +199,21 @@ def test_a_page_that_exists_is_not_overwritten(made, tmp_path):
         write_report([made["iv"]], target)
 
     assert target.read_text() == "mine"
+
+
+def test_a_pulse_map_is_drawn_with_what_each_pulse_did(tmp_path):
+    from labctl.engine import run
+    from labctl.report import compose
+    from labctl_data.run_file import open_run
+    from labctl_instruments import open_bench
+    from labctl_procedures import catalogue
+
+    parameters = {"cells": "0/0/0:8", "amplitudes": "2V, 2.4V", "widths": "100ns", "gates": "1.8V"}
+    with open_bench("sim-board", seed=1) as station:
+        result = run(catalogue.make("PulseMap", parameters), station, tmp_path / "map.h5")
+
+    section, _ = compose([open_run(result.file)], title="").sections
+
+    assert section.title == "One SET pulse"
+    assert "8 cells, one pulse each under 2 conditions" in section.lead
+    assert "furthest at 2.4 V" in section.lead
