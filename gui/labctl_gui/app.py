@@ -15,6 +15,10 @@ DEFAULT_BENCH = "sim-board"
 """The bench that is opened when nobody names one."""
 
 
+VIEWS = ("array", "network", "data", "simulation")
+"""What can stand in the middle of the window."""
+
+
 class DisplayError(LabctlError):
     """There is no Qt, or no screen to draw on."""
 
@@ -31,16 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="labctl-gui", description="The operator's window.")
     parser.add_argument("--bench", help="name of a shipped bench, or path of a bench file")
     parser.add_argument("--screenshot", type=Path, help="write one picture (.png) and leave")
+    parser.add_argument("--view", choices=VIEWS, default=VIEWS[0], help="what the picture shows")
+    parser.add_argument("--size", default="1366x768", help="width and height of the picture")
     options = parser.parse_args(arguments)
     try:
-        return launch(options.bench, options.screenshot)
+        return launch(options.bench, options.screenshot, view=options.view, size=options.size)
     except LabctlError as error:
         if arguments is not None:
             raise
         parser.exit(2, f"labctl-gui: {error}\n")
 
 
-def launch(bench: str | None, screenshot: Path | None) -> int:
+def launch(
+    bench: str | None,
+    screenshot: Path | None,
+    *,
+    view: str = VIEWS[0],
+    size: str = "1366x768",
+) -> int:
     """Open the window on a bench, or take one picture of it.
 
     Parameters
@@ -50,6 +62,10 @@ def launch(bench: str | None, screenshot: Path | None) -> int:
     screenshot : Path or None
         A .png that must not exist; the window is then drawn offscreen, the bench's first PE is
         read, and the program ends.
+    view : str
+        One of `VIEWS`: what stands in the middle of the picture.
+    size : str
+        Width and height of the picture, in px: `1366x768`.
 
     Returns
     -------
@@ -72,8 +88,22 @@ def launch(bench: str | None, screenshot: Path | None) -> int:
         return run_window(bench or DEFAULT_BENCH)
     from labctl_gui.screenshot import take_screenshot
 
-    take_screenshot(bench or DEFAULT_BENCH, screenshot)
+    take_screenshot(bench or DEFAULT_BENCH, screenshot, view=view, size=picture_size(size))
     return 0
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Return width and height of a picture as a person writes them.
+
+    Raises
+    ------
+    DisplayError
+        If they are no two numbers of pixels.
+    """
+    wide, _, high = text.partition("x")
+    if not (wide.isdigit() and high.isdigit() and 320 <= int(wide) <= 16_384 >= int(high) >= 240):
+        raise DisplayError(f"--size '{text}': asked for WIDTHxHEIGHT in pixels, like 1366x768")
+    return int(wide), int(high)
 
 
 def require_display() -> None:

@@ -18,16 +18,25 @@ from labctl_gui.window import OperatorWindow
 
 PATIENCE = 60.0
 """How long the bench may take, in s; the first time, kernels are compiled."""
-SIZE = (1366, 768)
-"""Width and height of the picture, in px."""
 
 
 class ScreenshotError(LabctlError):
     """The picture could not be taken."""
 
 
-def take_screenshot(bench: str, path: Path) -> None:
+def take_screenshot(bench: str, path: Path, *, view: str, size: tuple[int, int]) -> None:
     """Open `bench`, read its first PE, draw the window into `path`, and close.
+
+    Parameters
+    ----------
+    bench : str
+        Name of a shipped bench or path of a bench file.
+    path : Path
+        The picture.
+    view : str
+        One of `labctl_gui.app.VIEWS`.
+    size : tuple of int
+        Width and height of the picture, in px.
 
     Raises
     ------
@@ -41,10 +50,12 @@ def take_screenshot(bench: str, path: Path) -> None:
         session = Session(Path(folder) / "queue.sqlite")
         settings = QSettings(f"{folder}/layout.ini", QSettings.Format.IniFormat)
         window = OperatorWindow(session, journal, settings)
-        window.resize(*SIZE)
+        window.resize(*size)
         window.show()
         try:
             _open_and_read(session, window, bench)
+            window.show_view(view)
+            window.browser.settled(PATIENCE)
             settle(window)
             if not window.grab().save(str(path), "PNG"):
                 raise ScreenshotError(f"screenshot {path}: cannot be written")

@@ -115,6 +115,11 @@ class OperatorWindow(QMainWindow):
         self.views.setCurrentWidget(self.array)
         self.live.choose(Subject.RUN)
 
+    def show_view(self, name: str) -> None:
+        """Bring a view to the middle: array, network, data or simulation."""
+        views = {"network": self.network, "data": self.runs, "simulation": self.simulation}
+        self.views.setCurrentWidget(views.get(name, self.array))
+
     def wear(self, scheme: theme.Scheme) -> None:
         """Dress the window in a colour scheme and remember it."""
         theme.wear(scheme)

@@ -23,14 +23,26 @@ _WHERE = "labctl_gui.app:main"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Render one picture of the window offscreen into this .png and leave.",
 )
+@click.option(
+    "--view",
+    type=click.Choice(("array", "network", "data", "simulation")),
+    default="array",
+    show_default=True,
+    help="What stands in the middle of the picture.",
+)
+@click.option(
+    "--size", default="1366x768", show_default=True, help="Width and height of the picture."
+)
 @json_option
-def command(bench: str | None, screenshot: Path | None, as_json: bool) -> None:
+def command(
+    bench: str | None, screenshot: Path | None, view: str, size: str, as_json: bool
+) -> None:
     """Open the operator's window."""
     installed = entry_points(group=_GROUP, name=_NAME)
     start = next(iter(installed), EntryPoint(_NAME, _WHERE, _GROUP)).load()
     arguments = ["--bench", bench or load_configuration().bench]
     if screenshot is not None:
-        arguments += ["--screenshot", str(screenshot)]
+        arguments += ["--screenshot", str(screenshot), "--view", view, "--size", size]
     code = start(arguments)
     if code:
         raise FailedError(f"the window ended with code {code}")

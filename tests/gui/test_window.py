@@ -331,3 +331,22 @@ def test_a_screenshot_of_a_bench_that_is_none_is_refused_in_one_line(qtbot, caug
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "window.png").exists()
     logging.getLogger("labctl").info("still here")
+
+
+def test_a_screenshot_shows_the_view_and_has_the_size_that_were_asked_for(
+    qtbot, caught, bench, tmp_path
+):
+    pictures = [tmp_path / name for name in ("array.png", "network.png")]
+
+    for picture, view in zip(pictures, ("array", "network"), strict=True):
+        app.launch(bench, picture, view=view, size="1400x800")
+
+    first, second = (QImage(str(picture)) for picture in pictures)
+    assert (second.width(), second.height()) == (1400, 800)
+    assert first != second
+
+
+@pytest.mark.parametrize("size", ["1366", "1366xtall", "0x0", "99999x99999"])
+def test_a_picture_of_no_size_is_refused(size, tmp_path):
+    with pytest.raises(app.DisplayError, match="1366x768"):
+        app.launch(None, tmp_path / "window.png", size=size)
