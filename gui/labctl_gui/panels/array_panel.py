@@ -369,7 +369,7 @@ class ArrayPanel(QWidget):
         place = f"PE {cell[0]}  ·  row {cell[1]}  ·  column {cell[2]}"
         words = [place, conductance_text(self._conductances[cell[1], cell[2]])]
         if self.scale.quantity is not Quantity.CONDUCTANCE:
-            words.append(self._value_text(float(self._values[cell[1], cell[2]])))
+            words.insert(1, self._value_text(float(self._values[cell[1], cell[2]])))
         self.read_out.setText("  ·  ".join(words))
 
     def _value_text(self, value: float) -> str:
