@@ -11,8 +11,8 @@ import pytest
 from labctl_data.cells import Geometry
 from labctl_instruments.station import Station
 from labctl_procedures.network import ImageSet, NetworkError, infer
-from labctl_procedures.network.inference import Rate
 from labctl_procedures.network.graph import accuracy_software
+from labctl_procedures.network.inference import Rate
 from labctl_procedures.network.mapping import exact_mac
 from labctl_procedures.network.plan import LayerPlan, NetworkPlan
 from labctl_procedures.network.signal_chain import run
