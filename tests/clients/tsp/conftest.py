@@ -76,6 +76,12 @@ def bench_document(smu: str, matrix: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder that is thrown away: tm_devices leaves its logs where it is."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., ServedBench]]:
     """Serve a small bench of the drivers named; closed at the end."""
