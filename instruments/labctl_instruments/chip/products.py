@@ -17,6 +17,7 @@ from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.conversion import code_between
+from labctl_instruments.chip.driven import shake
 from labctl_instruments.chip.random import Key
 from labctl_instruments.chip.request import LineArray, Request
 from labctl_instruments.chip.sums import TIE
@@ -129,19 +130,6 @@ def convert_products(
         for line in range(n_lines):
             out[v, batch.outputs[line]] += batch.signs[line] * np.int64(totals[line])
     return saturated
-
-
-@inlined
-def shake(
-    row: npt.NDArray[np.float32],
-    variances: npt.NDArray[np.float32],
-    start: np.uint32,
-    keys: tuple[np.uint32, np.uint32],
-) -> None:
-    """Add noise to one slot's currents."""
-    for line in range(row.shape[0]):
-        word = rnd.mixed(np.uint32(start + np.uint32(line)), keys[0], keys[1])
-        row[line] += np.sqrt(variances[line]) * rnd.normal_of(word)
 
 
 @inlined
