@@ -81,8 +81,8 @@ class Framer:
             message = bytes(self._kept[:stop])
             del self._kept[:stop]
             self._is_first = False
-            self._begin()
             self._check(len(message))
+            self._begin()
             yield message
         self._check(len(self._kept))
 

@@ -121,3 +121,11 @@ def test_a_web_page_is_refused_before_its_body_is_heard(line: bytes) -> None:
 
 def test_a_later_line_may_say_anything() -> None:
     assert len(messages(b"*IDN?\n", b"GET / HTTP/1.1\r\n")) == 2
+
+
+def test_a_block_longer_than_any_line_is_a_message_like_another() -> None:
+    message = b":MAC:EXEC? 0,#6" + b"%06d" % 200_000 + bytes(200_000) + b"\n"
+
+    framer = Framer(has_blocks=True, longest_line=100_000)
+
+    assert list(framer.feed(message)) == [message]
