@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -218,7 +219,7 @@ def _reason(step: StepState, night: Night) -> str:
     own = [e for e in night.entries if e.step == step.number and e.kind in kinds]
     last = next((e for e in reversed(own) if e.kind == "failed"), own[-1])
     text = last.text.removeprefix(f"{step.label}: ")
-    text = "".join(c if c.isprintable() and c.isascii() else "\u00b7" for c in text)
+    text = re.sub(r"[^ -~]+", "\u00b7", text)  # an instrument's garbage is no text
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "\u2026"
 
 

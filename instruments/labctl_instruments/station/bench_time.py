@@ -24,14 +24,15 @@ class BenchTime(Protocol):
 
 
 class WallTime:
-    """Time on a bench without a clock instrument: the wall's, counted from the opening."""
+    """Time on a bench without a clock instrument: the wall's.
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
+    Counted from the start of the computer, whose clock may be set meanwhile: a run that is gone on
+    with by another process, or on a bench that was opened anew, finds the time where it left it.
+    """
 
     def now(self) -> float:
-        """Return the seconds since the bench was opened."""
-        return time.monotonic() - self._start
+        """Return the seconds since the computer was started."""
+        return time.monotonic()
 
     def wait(self, seconds: float) -> None:
         """Sleep."""
