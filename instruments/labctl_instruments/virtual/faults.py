@@ -168,6 +168,11 @@ class FaultyDoor:
         if isinstance(self._inner, Confinable):
             self._inner.confine(meanwhile)
 
+    def be_ready(self) -> None:
+        """Return once it can execute programs, if it does."""
+        if isinstance(self._inner, Confinable):
+            self._inner.be_ready()
+
     def release(self) -> None:
         """Release what confined it."""
         if isinstance(self._inner, Confinable):

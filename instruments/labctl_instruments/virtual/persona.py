@@ -65,6 +65,9 @@ class Confinable(Protocol):
         While that is waited for, within `meanwhile`, other instruments may go on.
         """
 
+    def be_ready(self) -> None:
+        """Return once the child process can execute."""
+
     def release(self) -> None:
         """End the child process."""
 

@@ -70,10 +70,12 @@ class Rack:
     def confine(self) -> None:
         """Execute no stranger's program in this process: for a bench that is served."""
         with self._lock:
-            for persona in self._personas.values():
-                if isinstance(persona, Confinable):
-                    persona.confine(self._unlocked)
-                    self.on_close(persona.release)
+            confined = [one for one in self._personas.values() if isinstance(one, Confinable)]
+            for persona in confined:
+                persona.confine(self._unlocked)
+                self.on_close(persona.release)
+            for persona in confined:  # their processes have begun side by side
+                persona.be_ready()
 
     @contextmanager
     def _unlocked(self) -> Iterator[None]:

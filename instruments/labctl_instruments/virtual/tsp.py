@@ -127,6 +127,10 @@ class TspEngine:
         self._lua.close()
         self._lua = ConfinedLua(self._vocabulary(), self._call, self._firmware, meanwhile=meanwhile)
 
+    def be_ready(self) -> None:
+        """Return once the Lua stands, wherever it is."""
+        self._lua.run("")
+
     def release(self) -> None:
         """End the child process."""
         self._lua.close()
@@ -249,6 +253,10 @@ class TspPersona:
     def confine(self, meanwhile: Meanwhile = nullcontext) -> None:
         """Run messages in a child process, as those of strangers must be."""
         self._engine.confine(meanwhile)
+
+    def be_ready(self) -> None:
+        """Return once messages can be run."""
+        self._engine.be_ready()
 
     def release(self) -> None:
         """End the child process."""

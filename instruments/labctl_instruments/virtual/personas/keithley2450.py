@@ -101,6 +101,11 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         if self._tsp is not None:
             self._tsp.confine(meanwhile)
 
+    def be_ready(self) -> None:
+        """Return once Lua can be executed, where it is spoken."""
+        if self._tsp is not None:
+            self._tsp.be_ready()
+
     def release(self) -> None:
         """End the child process."""
         if self._tsp is not None:
