@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labctl.queue import Job, JobQueue, JobRequest, JobState
+from labctl_data.errors import LabctlError
 from labctl_gui.state.worker import BenchWorker, Task
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,9 @@ class JobList:
         self._jobs: tuple[Job, ...] = ()
         self._is_held = False
         self._version = 0
-        look = Task("looking at the queue", self._look, _ignore)
-        self._clerk = BenchWorker(idle=look, last=Task("leaving the queue", lambda: None, _ignore))
+        self._trouble = ""
+        look = Task("looking at the queue", self._look_again, _ignore)
+        self._clerk = BenchWorker(idle=look, last=look)
         self._clerk.submit(look)
 
     @property
@@ -124,6 +126,17 @@ class JobList:
     def close(self, timeout: float) -> bool:
         """End the thread; return whether it did within `timeout` s."""
         return self._clerk.end(timeout)
+
+    def _look_again(self) -> None:
+        """Look, and tell of the same trouble once only: this is done twice a second."""
+        try:
+            self._look()
+        except LabctlError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                raise
+        else:
+            self._trouble = ""
 
     def _look(self) -> None:
         queue = self.queue()

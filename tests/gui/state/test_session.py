@@ -13,6 +13,7 @@ from labctl.queue import JobState
 from labctl_data.cells import Cells
 from labctl_data.run_file import open_run
 from labctl_gui.state.bench import BenchPhase, Outputs
+from labctl_gui.state.job_list import JobList
 from labctl_gui.state.opened import open_run_file
 from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject, View
@@ -360,3 +361,17 @@ def test_a_run_that_is_refused_cannot_be_predicted_and_says_why(session):
 
     assert "cannot be rehearsed" in session.predictor.now.text
     assert "7" in session.predictor.now.text
+
+
+def test_a_queue_that_is_damaged_is_told_of_once_and_kept(tmp_path, caplog):
+    path = tmp_path / "queue.sqlite"
+    path.write_bytes(b"somebody's other file" * 100)
+    jobs = JobList(path)
+
+    for _ in range(3):
+        jobs._clerk.submit(Task("looking", jobs._look_again, lambda _: None))
+    assert jobs.settled(30)
+
+    assert caplog.text.count("queue.sqlite") == 1
+    assert path.read_bytes().startswith(b"somebody")
+    assert jobs.close(10)
