@@ -72,7 +72,7 @@ def _name_layers(panel: Axes, layers: IntArray, names: Sequence[str]) -> None:
     for number in np.unique(layers[layers >= 0]).tolist():
         rows, columns = np.nonzero(layers == number)
         place = float(columns.mean()), float(rows.mean())
-        panel.text(*place, names[number], ha="center", va="center", fontsize=8, color=INK)
+        panel.text(*place, names[int(number)], ha="center", va="center", fontsize=8, color=INK)
 
 
 def _draw_tiles(axes: Axes, layers: IntArray, names: Sequence[str]) -> None:

@@ -109,7 +109,8 @@ def backward(
     rows = error
     for passage in reversed(passages):
         layer = plan.layers[passage.number]
-        yield passage.number, (passage.vectors.astype(np.float64) / CODE_TOP).T @ rows
+        zero = layer.coding.zero if layer.coding else 0  # the code of an input of 0
+        yield passage.number, ((passage.vectors.astype(np.float64) - zero) / CODE_TOP).T @ rows
         if passage.number > passages[0].number:
             onto_inputs = rows @ weights(passage.number).T
             before = passages[passage.number - passages[0].number - 1]

@@ -247,7 +247,8 @@ class Affine(_Plain):
     def apply(self, maps: Sequence[npt.NDArray[N]]) -> npt.NDArray[N]:
         """See `Operator.apply`."""
         kind = maps[0].dtype
-        return np.asarray(maps[0] * self.factor.astype(kind) + self.offset.astype(kind))
+        moved = maps[0] * self.factor.astype(kind) + self.offset.astype(kind)
+        return moved.astype(maps[0].dtype, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

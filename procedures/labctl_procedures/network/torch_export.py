@@ -63,7 +63,9 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
             kept.append(node)
     del graph.node[:], graph.initializer[:]
     graph.node.extend(kept)
-    graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in constants.items())
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items()
+    )
     return model
 
 
