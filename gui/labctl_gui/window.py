@@ -94,7 +94,9 @@ class OperatorWindow(QMainWindow):
         self.simulation.offer(self.session.presets, self.session.faults)
         self.simulation.show_status(status)
         place = self.views.indexOf(self.simulation)
-        self.views.setTabVisible(place, status.info is not None and status.info.seed is not None)
+        simulated = status.info is not None and status.info.seed is not None
+        if self.views.isTabVisible(place) != simulated:
+            self.views.setTabVisible(place, simulated)
         self.network.show_verdict(self.session.verdict)
         self._compare()
         self.array.show_map(self.sketcher.shown_map)

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +26,10 @@ from labctl_gui.application import listen, make_application
 from labctl_gui.screenshot import live, wait_for
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.chip_map import ChipMap
+from labctl_gui.state.job_maker import Recording
 from labctl_gui.state.pictures import Axis, Curve, Picture, draw
 from labctl_gui.state.session import Session
+from labctl_gui.state.sketcher import Subject
 from labctl_gui.window import OperatorWindow
 
 UP = """
@@ -43,9 +46,9 @@ session.open_bench("sim-board")
 window.show()
 application.processEvents()
 window.grab()
-up = time.perf_counter() - start
+up, core = time.perf_counter() - start, time.thread_time()
 session.settled(60)
-print(up, time.perf_counter() - start)
+print(up, time.perf_counter() - start, core)
 window.end()
 """
 RUNS = 500
@@ -77,7 +80,7 @@ def repeated(act: Callable[[], object], n: int) -> list[float]:
 
 def measure_start(folder: str) -> None:
     """Start fresh processes; the first one may have to compile."""
-    ups, readies = [], []
+    ups, readies, cores = [], [], []
     for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", UP.format(folder=folder)],
@@ -85,9 +88,11 @@ def measure_start(folder: str) -> None:
             text=True,
             check=True,
         )
-        up, ready = map(float, done.stdout.split())
+        up, ready, core = map(float, done.stdout.split())
         ups.append(up)
         readies.append(ready)
+        cores.append(core)
+    say("window up, its thread alone (core)", cores, 2.5)
     say("window up (imports to first picture)", ups, 2.5)
     say("bench open, at rest, catalogue loaded", readies, 5.0)
 
@@ -173,28 +178,72 @@ def resident() -> int:
 
 def measure_answers(window: OperatorWindow, session: Session) -> None:
     """Let rows arrive as fast as the bench gives them, and see how late timers are."""
+    session.start("WriteVerify", LONG_WRITE)
+    wait_for(lambda: session.rows.version[1] > 10_000)
+    before, start = session.rows.version[1], time.perf_counter()
+    late = lateness()
+    rate = (session.rows.version[1] - before) / (time.perf_counter() - start)
+    say(f"event latency while {rate:,.0f} rows/s arrive", late, 0.05)
+    session.stop()
+    session.settled(10)
+
+
+def lateness(seconds: float = 4.0) -> list[float]:
+    """Return by how much ticks that were due every 10 ms were late, in s."""
     late: list[float] = []
-    last = [0.0]
+    last = [time.perf_counter()]
 
     def tick() -> None:
         now = time.perf_counter()
         late.append(now - last[0] - 0.010)
         last[0] = now
 
-    session.start("WriteVerify", LONG_WRITE)
-    wait_for(lambda: session.rows.version[1] > 10_000)
-    before, start = session.rows.version[1], time.perf_counter()
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(tick)
-    last[0] = start
     timer.start(10)
-    live(4)
+    live(seconds)
     timer.stop()
-    rate = (session.rows.version[1] - before) / (time.perf_counter() - start)
-    say(f"event latency while {rate:,.0f} rows/s arrive", late, 0.05)
-    session.stop()
-    session.settled(10)
+    return late
+
+
+def measure_answers_at_a_pace(window: OperatorWindow, session: Session, rate: int) -> None:
+    """Let rows arrive at a pace, as those of a real bench do, and see how late timers are."""
+    say("event latency with nothing arriving (machine)", lateness(), 0.05)
+    ended, block = threading.Event(), rate // 90
+    rng = np.random.default_rng(4)
+    start = time.perf_counter()
+
+    def feed() -> None:
+        sent = 0
+        while not ended.wait(0.01):
+            cells = np.arange(sent, sent + block) % 2048
+            values = rng.uniform(2e-6, 20e-6, block)
+            session.rows.extend(
+                {
+                    "time": (sent + np.arange(block)) / rate,
+                    "pe": np.zeros(block, np.int64),
+                    "row": cells // 16,
+                    "column": cells % 16,
+                    "target": np.full(block, 5e-6),
+                    "conductance": values,
+                    "pulses": (sent + np.arange(block)) // 2048,
+                    "stage": np.zeros(block, np.int64),
+                }
+            )
+            session.chip_map.update(cells, values)  # type: ignore[union-attr]  # it is open
+            sent += block
+
+    session.rows.clear()
+    session._maker.recording = Recording("WriteVerify", {})
+    window.live.choose(Subject.RUN)
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    late = lateness()
+    ended.set()
+    feeder.join()
+    paced = session.rows.version[1] / (time.perf_counter() - start)
+    say(f"event latency while {paced:,.0f} rows/s arrive", late, 0.05)
 
 
 def measure_stop(window: OperatorWindow, session: Session) -> None:
@@ -235,6 +284,7 @@ def main() -> None:
         window._timer.start()
         session.open_bench("sim-board")
         session.settled(60)
+        measure_answers_at_a_pace(window, session, 5_000)
         measure_answers(window, session)
         measure_stop(window, session)
         measure_memory(window, session)
