@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
@@ -12,9 +12,6 @@ from labctl_procedures.network.errors import NetworkError
 from labctl_procedures.network.graph import Network
 from labctl_procedures.network.onnx_graph import GraphReader
 from labctl_procedures.network.onnx_steps import STEPS
-
-if TYPE_CHECKING:
-    import torch
 
 
 def read_onnx(path: Path) -> Network:
@@ -73,7 +70,7 @@ def read_model(model: onnx.ModelProto, name: str, *, where: str | None = None) -
     return GraphReader(where or name, model, STEPS).read(name)
 
 
-def read_module(module: torch.nn.Module, image: torch.Tensor, name: str) -> Network:
+def read_module(module: Any, image: Any, name: str) -> Network:  # noqa: ANN401  (torch is an extra)
     """Read a `torch.nn.Module`, by way of an export to memory; needs the `torch` extra.
 
     Parameters
@@ -94,6 +91,9 @@ def read_module(module: torch.nn.Module, image: torch.Tensor, name: str) -> Netw
     NetworkError
         If torch is not installed, or the network is not one `read_model` can read.
     """
-    from labctl_procedures.network.torch_export import exported
+    try:
+        from labctl_procedures.network.torch_export import exported
+    except ImportError as error:
+        raise NetworkError(f"network '{name}': torch is not installed ({error})") from error
 
     return read_model(exported(module, image), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ def exported(module: torch.nn.Module, image: torch.Tensor) -> onnx.ModelProto:
         torch.onnx.export(
             module,
             (image,),
-            stream,  # type: ignore[arg-type]  # it is written to, though declared as a path
+            cast("Any", stream),  # it is written to, though declared as a path
             dynamo=False,
             training=torch.onnx.TrainingMode.EVAL,
             input_names=["image"],
