@@ -202,10 +202,11 @@ class _Course:
     def _must_stop(self) -> str:
         if self.around.signal():
             return f"{self.around.signal()} asked for it"
-        return "it was told to stop" if self._is_told() else ""
+        return "it was told to stop" if self._queue.asked(STOP) else ""
 
     def _is_over(self) -> bool:
-        return bool(self._must_stop())
+        """Return, at every pulse boundary, whether the campaign is to end."""
+        return bool(self.around.signal()) or self._is_told()
 
     def _jobs(self) -> list[Job]:
         return sorted(self._queue.jobs(), key=lambda job: job.id)
