@@ -60,6 +60,8 @@ class PlotView(pg.PlotWidget):
         for number, item in enumerate(self._curves):
             if number < len(picture.curves):
                 self._draw(item, picture.curves[number])
+            elif item.isVisible():
+                item.setData([], [])
             item.setVisible(number < len(picture.curves))
 
     def wear(self, colours: theme.Colours) -> None:
