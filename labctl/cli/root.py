@@ -117,10 +117,21 @@ def _exit_code(error: Exception) -> int:
 
 def _usage_line(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return _which_command(error.ctx)
     message = " ".join(error.format_message().split())
     if context is None:
         return message
     return f"{context.command_path}: {message} (see {context.command_path} --help)"
+
+
+def _which_command(context: click.Context | None) -> str:
+    """Return what a group that was named without a command asks for."""
+    group = context.command if context is not None else None
+    if context is None or not isinstance(group, click.Group):
+        return "name a command (see labctl --help)"
+    names = ", ".join(group.list_commands(context))
+    return f"{context.command_path}: name one of {names} (see {context.command_path} --help)"
 
 
 def _complain(message: str, code: int, arguments: Sequence[str]) -> int:

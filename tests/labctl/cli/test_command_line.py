@@ -59,6 +59,8 @@ def test_every_verb_that_is_listed_can_be_asked_for_help(verb, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        ([], "labctl: name one of demo, procedures, bench"),
+        (["bench"], "labctl bench: name one of check, rest"),
         (["nonsense"], "nonsense"),
         (["run"], "NAME"),
         (["run", "Nonsense"], "Nonsense"),
