@@ -46,6 +46,7 @@ class ProgressBar:
         self._task: TaskID | None = None
         self._label = ""
         self._done = 0
+        self._total: int | None = None
         self._started = 0.0
 
     def __enter__(self) -> Self:
@@ -63,6 +64,7 @@ class ProgressBar:
     def start(self, label: str, total: int | None) -> None:
         """Begin a step called `label` of `total` parts (None where that is not known)."""
         self._label, self._done, self._started = label, 0, time.monotonic()
+        self._total = total
         self._task = self._bars.add_task(label, total=total)
 
     def advance(self, n: int = 1) -> None:
@@ -81,4 +83,5 @@ class ProgressBar:
         if not self._console.is_terminal:
             seconds = time.monotonic() - self._started
             took = format_quantity(seconds, "s", digits=3)
-            self._console.print(f"{self._label}: {self._done} in {took}")
+            of = "" if self._total is None else f" of {self._total}"
+            self._console.print(f"{self._label}: {self._done}{of} in {took}")
