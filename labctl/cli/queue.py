@@ -220,12 +220,17 @@ def run(bench: str | None, stay: bool, file: Path | None, as_json: bool) -> None
     """
     from labctl.cli.progress import ProgressBar
     from labctl.queue import JobState, run_queue
+    from labctl_instruments.bench.loading import find_bench
 
     queue = _open(file)
+    bench = bench or load_configuration().bench
+    find_bench(bench)
+    if queue.is_held:
+        click.echo(f"{queue.path}: held, no job starts before 'labctl queue release'", err=True)
     with ProgressBar() as progress:
         made = run_queue(
             queue,
-            bench=bench or load_configuration().bench,
+            bench=bench,
             progress=progress,
             once=not stay,
             on_job=_tell,

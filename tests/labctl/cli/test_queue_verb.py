@@ -49,6 +49,7 @@ def test_jobs_are_added_changed_moved_and_worked_off(capsys, tmp_path):
         (["add", "Sweep"], "is unknown"),
         (["add", "IVSweep", "--start-at", "soon"], "expected 23:30"),
         (["edit", "9"], "there is no job 9"),
+        (["run", "--bench", "nowhere"], "no such bench file"),
     ],
 )
 def test_what_cannot_be_queued_is_refused_at_once(capsys, arguments, said):
