@@ -64,13 +64,14 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
         "files": {file: list(report.problems) for file, report in reports.items()},
         "kinds": {file: report.kind for file, report in reports.items()},
     }
-    say(as_json, facts, *(f"{file}: {_verdict(report)}" for file, report in reports.items()))
+    say(as_json, facts, *(f"{file}: {_verdict(file, report)}" for file, report in reports.items()))
     if bad:
         raise FailedError(f"{len(bad)} of {len(files)} files are not valid", said=True)
 
 
-def _verdict(report: ValidationReport) -> str:
-    return "; ".join(report.problems) or f"ok, a {report.kind} file"
+def _verdict(file: str, report: ValidationReport) -> str:
+    problems = (problem.removeprefix(f"{file}: ") for problem in report.problems)
+    return "; ".join(problems) or f"ok, a {report.kind} file"
 
 
 @command.command("recover")
