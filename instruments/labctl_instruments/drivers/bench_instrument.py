@@ -276,6 +276,8 @@ class BenchInstrument(Instrument):
                 yield
             except UnicodeDecodeError as error:
                 raise DialogueError(self.name, f"'{_head(asked)}' answered no text") from error
+            except OSError as error:  # pyvisa-py: of a socket to which there is no way
+                raise DialogueError(self.name, f"'{_head(asked)}' not sent: {error}") from error
             except VisaIOError as error:
                 if error.error_code == StatusCode.error_connection_lost:
                     self._reconnect()
