@@ -17,45 +17,10 @@ from labctl_gui import application
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
+from tests.gui.small_bench import SMALL_BENCH
 
 PATIENCE = 30_000
 """How long a test waits for what must happen, in ms; kernels may have to be compiled."""
-
-SMALL_BENCH = """
-kind = "board"
-
-[identity]
-wafer = "w1"
-die = "x2y3"
-chip = "c4"
-
-[geometry]
-pes = 2
-rows = 16
-columns = 8
-
-[envelope]
-voltage = 3.5
-gate_voltage = 5.0
-current = 1e-3
-energy = 1e-9
-pulses = 1_000_000
-
-[instruments.board]
-driver = "array-test-board"
-address = "TCPIP0::array-board.sim::5025::SOCKET"
-role = "board"
-
-[instruments.clock]
-driver = "bench-clock"
-address = "TCPIP0::clock.sim::5025::SOCKET"
-role = "clock"
-
-[virtual]
-preset = "yao"
-seed = 1
-state = "formed"
-"""
 
 
 @pytest.fixture

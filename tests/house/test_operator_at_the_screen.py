@@ -14,6 +14,7 @@ import pytest
 
 from labctl_data.run_file import open_run
 from labctl_gui.app import missing_library
+from tests.gui.small_bench import SMALL_BENCH
 
 MISSING = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
 MISSING += [missing_library()] if missing_library() else []
@@ -78,35 +79,6 @@ timer.start(50)
 sys.exit(app.launch(sys.argv[1], None))
 """
 
-BENCH = """
-kind = "board"
-[identity]
-wafer = "w1"
-die = "x2y3"
-chip = "c4"
-[geometry]
-pes = 1
-rows = 16
-columns = 8
-[envelope]
-voltage = 3.5
-gate_voltage = 5.0
-current = 1e-3
-energy = 1e-9
-pulses = 100_000_000
-[instruments.board]
-driver = "array-test-board"
-address = "TCPIP0::array-board.sim::5025::SOCKET"
-role = "board"
-[instruments.clock]
-driver = "bench-clock"
-address = "TCPIP0::clock.sim::5025::SOCKET"
-role = "clock"
-[virtual]
-preset = "yao"
-seed = 1
-"""
-
 
 @pytest.fixture
 def screen() -> Iterator[str]:
@@ -154,7 +126,7 @@ class Hand:
 
 def test_a_person_reads_selects_starts_and_stops_with_the_mouse(screen, tmp_path: Path):
     bench = tmp_path / "bench.toml"
-    bench.write_text(BENCH)
+    bench.write_text(SMALL_BENCH)
     layout = tmp_path / "config"
     environment = {
         **os.environ,
