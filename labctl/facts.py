@@ -9,16 +9,19 @@ from labctl_procedures.quantities import format_quantity
 _SHORT = 4
 _DIGITS = 4
 _UNITS = {
-    **dict.fromkeys(("time", "wall_time", "after", "seconds", "duration", "elapsed"), "s"),
+    **dict.fromkeys(
+        ("time", "wall_time", "after", "seconds", "duration", "elapsed", "asked_at"), "s"
+    ),
     **dict.fromkeys(("target", "conductance", "pitch", "error_std", "programming_error"), "S"),
     **dict.fromkeys(("first_mean", "first_std", "last_mean", "last_std"), "S"),
     **dict.fromkeys(("drift_mean", "drift_std", "g_min", "g_max"), "S"),
     **dict.fromkeys(("current", "current_max", "current_min", "lsb"), "A"),
     "voltage": "V",
+    "energy": "J",
     "file_size": "B",
 }
 """SI unit of each fact that has one, by its name."""
-_SHARES = ("converged", "fraction", "separate", "within_", "accuracy_", "error_std_relative")
+_SHARES = ("converged", "fraction", "separate", "within_", "accuracy", "error_std_relative")
 """How the names of facts begin that are shares of one."""
 _IN_CODES = {"error_mean", "error_std"}
 """Facts of sums, which go together, in ADC codes; the error of a write has no mean."""

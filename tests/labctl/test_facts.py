@@ -12,10 +12,12 @@ from labctl.facts import readable, readable_facts
     [
         ("current", 1.36e-4, "136 uA"),
         ("time", 600.0, "10 min"),
+        ("energy", 1.875e-11, "18.75 pJ"),
         ("file_size", 1_250_000, "1.25 MB"),
         ("converged", 1.0, "100 %"),
         ("within_half_pitch_fresh", 0.9976, "99.76 %"),
         ("accuracy_trained", 0.9619, "96.19 %"),
+        ("accuracy", 1.0, "100 %"),
         ("pitch", 0.58e-6, "580 nS"),
         ("pulses", 209329, "209329"),
         ("two_state_error", None, "not told"),
