@@ -77,6 +77,7 @@ def _ask(name: str, table: InstrumentTable, access: Access) -> InstrumentCheck:
         instrument = kind(adapter_of(table, access), name, *channel)
         identity = instrument.check_identity()
     except (InstrumentError, VisaError, OSError, ValueError) as error:
-        return replace(listed, problem=" ".join(str(error).split()) or type(error).__name__)
+        problem = " ".join(str(error).split()).removeprefix(f"{name}: ")
+        return replace(listed, problem=problem or type(error).__name__)
     instrument.adapter.close()
     return replace(listed, identity=identity)
