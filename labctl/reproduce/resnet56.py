@@ -179,7 +179,8 @@ def _notes(found: _Stages) -> list[str]:
         "would take 12 more; the paper does not say how it counts 782.",
         "The host's factor and bias of each output are set so that sums over "
         f"{MATCHED} training images have the float network's mean and deviation; the paper tells "
-        "of no such step, and without it 1,500 images recover less.",
+        "of no such step. That 1,500 images recover less without it is known from a floating-point "
+        "model only (400 images), not from the array.",
         f"15 levels: exact cells, worked out on the host for {found.on_host} test images.",
         "Interval: over choices of 1,500 training images, on one chip.",
     ]
