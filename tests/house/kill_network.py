@@ -26,7 +26,7 @@ from labctl_instruments import open_bench
 
 MOST_KILLS = 5
 LATEST = 12.0
-"""Seconds after its start within which a run is killed."""
+"""Seconds after its file is opened within which a run is killed."""
 IMAGES = 50
 
 
@@ -42,7 +42,7 @@ def one(number: int, chance: random.Random) -> bool:
         path = Path(folder) / "net.h5"
         words = f"infer mcnn --count {IMAGES} --train --fraction 1 --json -o {path} --bench {bench}"
         kills = 0
-        while not ended(words.split(), chance.uniform(0, LATEST) if kills < MOST_KILLS else None):
+        while not ended(words, path, chance.uniform(0, LATEST) if kills < MOST_KILLS else None):
             kills += 1
             if path.exists():
                 words = f"infer --resume {path} --json"
@@ -63,11 +63,14 @@ def one(number: int, chance: random.Random) -> bool:
     return right
 
 
-def ended(words: list[str], kill_after: float | None) -> bool:
-    """Run labctl, kill it after so many seconds, and tell whether it came to its end."""
+def ended(words: str, path: Path, kill_after: float | None) -> bool:
+    """Run labctl, kill it so many seconds after it opened its file, and tell whether it ended."""
+    began = time.time()
     process = subprocess.Popen(
-        labctl(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        labctl(*words.split()), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     )
+    while process.poll() is None and not (path.exists() and path.stat().st_mtime > began):
+        time.sleep(0.05)
     try:
         said, complained = process.communicate(timeout=kill_after)
     except subprocess.TimeoutExpired:
