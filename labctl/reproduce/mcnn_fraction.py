@@ -16,7 +16,7 @@ FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def run(study: Study) -> Findings:
-    """Transfer weights with an error that costs what was published, and train with ever more."""
+    """Transfer weights with twice the published error, and train with ever more images."""
     network = study.network(PLAIN if study.images.name == "mnist" else "mcnn")
     found: dict[float, list[float]] = {fraction: [] for fraction in FRACTIONS}
     transferred: list[float] = []

@@ -1,4 +1,4 @@
-"""The conditions under which this simulated chip loses what the published one lost."""
+"""A programming error about twice the published one: more of the published loss than the preset's."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class AddedError:
         """The condition in words."""
         return (
             f"Weights trained without errors are transferred with an added error of "
-            f"{self.sigma * 1e6:.2f} \u00b5S, with which the simulated chip loses about what the "
-            "published one lost (see mcnn-budget)."
+            f"{self.sigma * 1e6:.2f} \u00b5S, which makes about twice the published programming "
+            "error in all: the preset alone loses much less than the published chip (see "
+            "mcnn-budget)."
         )
 
 
