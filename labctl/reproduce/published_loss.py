@@ -1,4 +1,4 @@
-"""A programming error about twice the published one: more of the published loss than the preset's."""
+"""A programming error about twice the published one, for more of the published loss."""
 
 from __future__ import annotations
 
