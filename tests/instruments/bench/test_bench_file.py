@@ -212,7 +212,8 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
         (
             "sim-board",
             ('preset = "yao"', 'preset = "yoa"'),
-            "bench.toml [virtual]: preset = 'yoa': there are yao, yao-quiet, neurram, stanford-1t1r",
+            "bench.toml [virtual]: preset = 'yoa': "
+            "there are yao, yao-quiet, neurram, stanford-1t1r",
         ),
     ],
 )
