@@ -33,7 +33,9 @@ Count = Annotated[int, Field(gt=0)]
 def _preset(name: str) -> str:
     """Return the name of a device preset that there is."""
     if name not in preset_names():
-        raise PydanticCustomError("preset", f"there are {', '.join(preset_names())}")
+        raise PydanticCustomError(
+            "preset", "there are {names}", {"names": ", ".join(preset_names())}
+        )
     return name
 
 
