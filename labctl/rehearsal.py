@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,10 +72,27 @@ class Estimate:
     """Contacts of matrices that close."""
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """A run that was played on a simulated bench."""
+
+    estimate: Estimate
+    """What the run is expected to take."""
+    summary: Mapping[str, Any]
+    """What the rehearsal summed up; the run itself will find other numbers under these names."""
+
+
 def rehearse(
     procedure: ChipProcedure[Any], where: BenchChoice, *, progress: ProgressSink | None = None
 ) -> Estimate:
-    """Predict a run by playing it on a simulated bench; the real one is not touched.
+    """Predict a run by playing it on a simulated bench; see `play`."""
+    return play(procedure, where, progress=progress).estimate
+
+
+def play(
+    procedure: ChipProcedure[Any], where: BenchChoice, *, progress: ProgressSink | None = None
+) -> Rehearsal:
+    """Play a run on a simulated bench; the real one is not touched.
 
     Parameters
     ----------
@@ -87,7 +105,7 @@ def rehearse(
 
     Returns
     -------
-    Estimate
+    Rehearsal
 
     Raises
     ------
@@ -107,7 +125,7 @@ def rehearse(
             limit = station.bench.envelope.current
         played, demand = open_run(file), procedure.demand()
         current = max(demand.compliance, _pulsed(demand, stand_in, played, limit))
-        return Estimate(
+        estimate = Estimate(
             time=ended - began,
             wall_time=time.monotonic() - began_wall,
             rows=result.rows,
@@ -119,6 +137,7 @@ def rehearse(
             energy=_energy(played, current),
             relay_closures=closures,
         )
+        return Rehearsal(estimate, played.summary)
 
 
 def _energy(run: Run, current: float) -> float | None:

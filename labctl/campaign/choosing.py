@@ -80,12 +80,16 @@ def choose(plan: Plan, jobs: Sequence[Job], facts: Facts, now: datetime) -> Choi
     return LeaveOut(waiting[0][0], "what it waits for never ended") if waiting else None
 
 
+OF_EVERY_JOB = ("state", "rows")
+"""What a condition may ask of a job whatever its procedure."""
+
+
 def facts_of(summary: Mapping[str, Any], job: Job, rows: int) -> dict[str, Any]:
     """Return what a condition may ask of a job: its summary's numbers and texts, and its state.
 
     Of a list in the summary (the cells that failed) it is the length.
     """
-    found: dict[str, Any] = {"state": str(job.state), "rows": rows}
+    found: dict[str, Any] = dict(zip(OF_EVERY_JOB, (str(job.state), rows), strict=True))
     for name, value in summary.items():
         if isinstance(value, list | tuple):
             found[name] = len(value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labctl.campaign.choosing import OF_EVERY_JOB
+from labctl.campaign.conditions import parse_condition
 from labctl.campaign.errors import PlanError
 from labctl.campaign.steps import Plan
 from labctl.queue.execution import choice_of
@@ -12,7 +15,7 @@ from labctl_data.errors import LabctlError
 
 if TYPE_CHECKING:
     from labctl.engine import ProgressSink
-    from labctl.rehearsal import Estimate
+    from labctl.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,11 @@ def predict(plan: Plan, *, progress: ProgressSink | None = None) -> Forecast:
     PlanError
         If a step would be refused.
     """
-    from labctl.rehearsal import rehearse
+    from labctl.rehearsal import play
     from labctl_procedures import catalogue
 
-    known: dict[str, Estimate] = {}
+    known: dict[str, Rehearsal] = {}
+    told: dict[str, set[str]] = {}
     jobs: list[StepForecast] = []
     for step in plan.steps:
         request = step.request
@@ -67,21 +71,39 @@ def predict(plan: Plan, *, progress: ProgressSink | None = None) -> Forecast:
         if key not in known:
             try:
                 procedure = catalogue.make(request.procedure, request.parameters)
-                known[key] = rehearse(procedure, choice_of(request), progress=progress)
+                known[key] = play(procedure, choice_of(request), progress=progress)
             except LabctlError as error:
                 raise PlanError(plan.path, f"jobs.{step.job}", str(error)) from error
-        found = known[key]
+        found = known[key].estimate
+        summary = known[key].summary
+        names = [name for name, value in summary.items() if not isinstance(value, Mapping)]
+        told.setdefault(step.job, set(OF_EVERY_JOB)).update(names)
         jobs.append(
             StepForecast(
                 step.number, step.label, found.time, found.pulses, found.rows, found.file_size
             )
         )
+    _check_conditions(plan, told)
     return Forecast(
         jobs=tuple(jobs),
         time=_together(plan, jobs),
         pulses=sum(job.pulses for job in jobs),
         file_size=sum(job.file_size for job in jobs),
     )
+
+
+def _check_conditions(plan: Plan, told: Mapping[str, Collection[str]]) -> None:
+    """Refuse a condition on a fact that the job's rehearsal did not sum up."""
+    for name, table in plan.file.jobs.items():
+        conditions = {"when": table.when, "stop_if": table.stop_if}
+        if table.branch is not None:
+            conditions["branch.if"] = table.branch.condition
+        for key, text in conditions.items():
+            for job, fact, _ in parse_condition(text).facts() if text else ():
+                if fact not in told[job]:
+                    there = ", ".join(sorted(told[job]))
+                    problem = f"{key}: '{job}' tells no '{fact}'; it tells {there}"
+                    raise PlanError(plan.path, f"jobs.{name}", problem)
 
 
 def _together(plan: Plan, jobs: list[StepForecast]) -> float:
