@@ -90,7 +90,9 @@ def status(plan: str, folder: Path | None, as_json: bool) -> None:
     """Say how far the newest campaign of PLAN has come."""
     from labctl.campaign.home import home_of
 
-    _show(home_of(plan, folder), as_json)
+    home = home_of(plan, folder)
+    pages = sorted(home.folder.glob("*_report*.html"))
+    _show(home, as_json, report=pages[-1] if pages else None)
 
 
 @command.command("stop")

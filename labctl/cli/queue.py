@@ -97,7 +97,8 @@ def add(
         note=note or "",
         owner=operator or load_configuration().operator,
     )
-    _show(_open(file), as_json, only=_open(file).add(_checked(request), before=before))
+    queue = _open(file, new=True)
+    _show(queue, as_json, only=queue.add(_checked(request), before=before))
 
 
 @command.command("list")
@@ -245,9 +246,12 @@ def run(bench: str | None, stay: bool, file: Path | None, as_json: bool) -> None
         )
 
 
-def _open(file: Path | None) -> JobQueue:
+def _open(file: Path | None, *, new: bool = False) -> JobQueue:
+    """Open the queue asked for; one that is named must be there, unless a job begins it."""
     from labctl.queue import JobQueue
 
+    if file is not None and not new and not file.exists():
+        raise click.UsageError(f"queue {file}: there is none; 'labctl queue add' begins one")
     return JobQueue(file)
 
 

@@ -60,6 +60,16 @@ def test_what_cannot_be_queued_is_refused_at_once(capsys, arguments, said):
     assert _queue(capsys, "list")[1]["jobs"] == []
 
 
+def test_a_queue_that_is_not_there_is_neither_shown_as_empty_nor_made(capsys, tmp_path):
+    file = tmp_path / "typo" / "q.sqlite"
+
+    code = run_command_line(["queue", "list", "--queue", str(file)])
+
+    assert code == 2
+    assert "there is none" in capsys.readouterr().err
+    assert not file.parent.exists()
+
+
 def test_a_queue_that_is_told_to_end_leaves_a_true_state(capsys, tmp_path):
     file = ("--queue", str(tmp_path / "q.sqlite"))
     _queue(capsys, "add", "WriteVerify", "-p", "after=0s", *file)
