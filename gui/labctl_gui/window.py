@@ -97,6 +97,7 @@ class OperatorWindow(QMainWindow):
         simulated = status.info is not None and status.info.seed is not None
         if self.views.isTabVisible(place) != simulated:
             self.views.setTabVisible(place, simulated)
+        self.network.show_mapping(self.session.mapping)
         self.network.show_verdict(self.session.verdict)
         self._compare()
         self.array.show_map(self.sketcher.shown_map)

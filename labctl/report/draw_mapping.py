@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from labctl.report.ink import BLUE, GREEN, INK, MUTED, ORANGE, RED, RULE, VIOLET, drawn
+from labctl.report.ink import BLUE, GREEN, INK, MUTED, ORANGE, RED, RULE, VIOLET, drawn, painted
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -39,13 +39,23 @@ def mapping_picture(layers: IntArray, targets: FloatArray, names: Sequence[str])
         Names of the layers.
     """
     title = f"{len(names)} layers on {np.count_nonzero((layers >= 0).any(axis=(1, 2)))} arrays"
+    draw, panels = _drawing(layers, targets, names)
+    return drawn(title, draw, ncols=panels)
+
+
+def mapping_png(layers: IntArray, targets: FloatArray, names: Sequence[str]) -> bytes:
+    """Return what `mapping_picture` draws as a PNG on white paper, for a screen."""
+    draw, panels = _drawing(layers, targets, names)
+    return painted(draw, ncols=panels)
+
+
+def _drawing(
+    layers: IntArray, targets: FloatArray, names: Sequence[str]
+) -> tuple[Callable[[Any], None], int]:
+    """Return what draws a mapping, and on how many axes."""
     if len(layers) <= FEW:
-        return drawn(
-            title,
-            lambda axes: _draw_cells(np.atleast_1d(axes), layers, targets, names),
-            ncols=len(layers),
-        )
-    return drawn(title, lambda axes: _draw_tiles(axes, layers, names))
+        return lambda axes: _draw_cells(np.atleast_1d(axes), layers, targets, names), len(layers)
+    return lambda axes: _draw_tiles(axes, layers, names), 1
 
 
 def _draw_cells(

@@ -178,3 +178,18 @@ def drawn(
     with sheet(*size, margins, **grid) as (figure, axes):
         draw(axes)
         return svg(figure, description)
+
+
+def painted(
+    draw: Callable[[Any], None],
+    *,
+    size: tuple[float, float] = (7.2, 3.1),
+    margins: Margins = Margins(),
+    **grid: Any,  # noqa: ANN401  (subplots' options)
+) -> bytes:
+    """Return as a PNG on white paper what `draw` puts on the axes of a new sheet: see `drawn`."""
+    buffer = io.BytesIO()
+    with sheet(*size, margins, **grid) as (figure, axes):
+        draw(axes)
+        figure.savefig(buffer, format="png", dpi=180, facecolor="white", transparent=False)
+    return buffer.getvalue()

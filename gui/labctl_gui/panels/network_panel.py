@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QTabWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -27,6 +28,7 @@ from PyQt6.QtWidgets import (
 
 from labctl_data.errors import LabctlError
 from labctl_gui import theme
+from labctl_gui.panels.picture import Picture
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.bench import BenchPhase, BenchStatus
 from labctl_gui.state.progress import duration_text
@@ -66,6 +68,7 @@ class NetworkPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._verdict: Verdict | None = None
+        self._mapping: bytes | None = None
         self._make_request()
         self._make_results()
         request = QHBoxLayout()
@@ -78,11 +81,9 @@ class NetworkPanel(QWidget):
         request.addWidget(self.run_button)
         results = QGridLayout()
         results.addWidget(self.accuracies, 0, 0, Qt.AlignmentFlag.AlignTop)
-        results.addWidget(self.plot, 0, 1, 2, 1)
-        results.addWidget(self.wrong, 0, 2, 2, 1)
+        results.addWidget(self.pages, 0, 1, 2, 1)
         results.addWidget(self.facts, 1, 0, Qt.AlignmentFlag.AlignTop)
-        results.setColumnStretch(1, 2)
-        results.setColumnStretch(2, 2)
+        results.setColumnStretch(1, 1)
         results.setRowStretch(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
@@ -115,8 +116,18 @@ class NetworkPanel(QWidget):
         self.facts.setText("\n".join(f"{name}: {text}" for name, text in verdict.facts.items()))
         self.note.setText(str(verdict.file))
         self._show_confusion(verdict)
+        self.pages.setCurrentIndex(self.pages.indexOf(self.answers))
         for wrong in verdict.wrong:
             self.wrong.addItem(_thumbnail(wrong))
+
+    def show_mapping(self, png: bytes | None) -> None:
+        """Show where the layers lie on the array: a PNG, or None where that is not known."""
+        if png is self._mapping:
+            return
+        self._mapping = png
+        self.mapping.show_png(png)
+        if png is not None and self._verdict is None:
+            self.pages.setCurrentWidget(self.mapping)
 
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""
@@ -212,6 +223,20 @@ class NetworkPanel(QWidget):
         self.wrong.setMovement(QListView.Movement.Static)
         self.wrong.setToolTip("Images it got wrong: what they are → what they were taken for")
         self.wrong.setAccessibleName("Images that were got wrong")
+        self._make_pages()
+
+    def _make_pages(self) -> None:
+        self.mapping = Picture("No network was mapped yet")
+        self.mapping.setToolTip("Where the layers lie; the stronger, the more a cell is to conduct")
+        self.answers = QWidget()
+        beside = QHBoxLayout(self.answers)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(self.plot, stretch=1)
+        beside.addWidget(self.wrong, stretch=1)
+        self.pages = QTabWidget()
+        self.pages.setDocumentMode(True)
+        self.pages.addTab(self.answers, "Answers")
+        self.pages.addTab(self.mapping, "Mapping")
 
     def _show_confusion(self, verdict: Verdict) -> None:
         table = verdict.confusion.astype(np.float64)

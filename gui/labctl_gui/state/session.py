@@ -63,6 +63,7 @@ class Session:
         self.events = CellEvents()
         self.opened: OpenedRun | None = None
         self.verdict: Verdict | None = None
+        self.mapping: bytes | None = None
         self._compared: OpenedRun | None = None
         self._chip: tuple[int | None, Path | None] = (None, None)
         self._opened_as = ""
@@ -384,17 +385,19 @@ class Session:
     def _infer(self, asked: InferenceRequest) -> None:
         from labctl.configuration import load_configuration, output_path
         from labctl.inference import run_inference
+        from labctl_gui.state.mapping import MappingWatch
         from labctl_gui.state.verdict import judge
 
         station = self._asked_station()
         self._change(phase=BenchPhase.BUSY, activity=f"network {asked.model}")
-        self.verdict = None
+        self.verdict = self.mapping = None
+        path = output_path(None, "Inference")
         try:
             facts = run_inference(
                 asked,
                 station,
-                output_path(None, "Inference"),
-                progress=self.progress,
+                path,
+                progress=MappingWatch(self.progress, path, self._take_mapping),
                 operator=load_configuration().operator,
             )
             self.verdict = judge(facts, asked.images)
@@ -403,6 +406,9 @@ class Session:
         finally:
             self.progress.finish()
             self._come_to_rest()
+
+    def _take_mapping(self, png: bytes) -> None:
+        self.mapping = png
 
     def _come_to_rest(self) -> None:
         """Rest, and only then take new orders; a rest that fails leaves the bench failed."""
