@@ -102,6 +102,13 @@ class OperatorWindow(QMainWindow):
         self._compare()
         self.array.show_map(self.sketcher.shown_map)
         self.array.read_button.setEnabled(status.is_open and self.session.queue.running is None)
+        here = status.info
+        self.array.chips.show_chips(
+            self.browser.found.chips,
+            None if here is None else here.identity,
+            0 if here is None else here.geometry.shape[0],
+            self.array.pe,
+        )
         self._show_source()
         sketch = self.sketcher.sketch
         if sketch.number != self._sketched:
@@ -268,6 +275,8 @@ class OperatorWindow(QMainWindow):
         self.queue.edit_wanted.connect(self.run.edit)
         self.runs.file_wanted.connect(self.open_file)
         self.runs.compare_wanted.connect(self.session.open_to_compare)
+        self.array.chips.compare_wanted.connect(lambda runs: self.session.open_to_compare(*runs))
+        self.runs.look()
         self.simulation.wanted.connect(self.session.open_varied)
         self.array.cells_wanted.connect(self.run.take_cells)
         self.network.wanted.connect(self._run_network)
@@ -278,7 +287,7 @@ class OperatorWindow(QMainWindow):
             shortcut.activated.connect(self.session.stop)
 
     def _view_changed(self, _: int) -> None:
-        if self.views.currentWidget() is self.runs:
+        if self.views.currentWidget() in (self.runs, self.array):
             self.runs.look()
 
     def _run_network(self, wanted: Wanted) -> None:

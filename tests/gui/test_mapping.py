@@ -87,11 +87,11 @@ def test_the_mapping_stands_in_the_panel_before_the_verdict_and_answers_after(
     window.views.setCurrentWidget(window.network)
     window.network.count_line.setText("20")
     qtbot.waitUntil(window.network.run_button.isEnabled, timeout=PATIENCE)
-    assert window.network.mapping.picture.isNull()
+    assert window.network.mapping.shown.isNull()
 
     click(qtbot, window.network.run_button)
 
-    qtbot.waitUntil(lambda: not window.network.mapping.picture.isNull(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not window.network.mapping.shown.isNull(), timeout=PATIENCE)
     qtbot.waitUntil(lambda: window.network.note.text().endswith(".h5"), timeout=PATIENCE)
     assert window.network.pages.currentWidget() is window.network.answers
     assert coloured(closed_session.mapping).any()

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QPushButton,
     QSpinBox,
+    QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -23,6 +24,7 @@ from PyQt6.QtWidgets import (
 
 from labctl_data.errors import LabctlError
 from labctl_gui import theme
+from labctl_gui.panels.chip_tree import ChipTree
 from labctl_gui.panels.heat_map import HeatMap
 from labctl_gui.panels.words import OneLine, conductance_text, faint
 from labctl_gui.state.chip_map import ChipMap
@@ -75,12 +77,13 @@ class ArrayPanel(QWidget):
         self.plot.hovered.connect(self._hovered)
         self.plot.dragged.connect(self._dragged)
         self.plot.stepped.connect(self._step)
+        self._make_chips()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
         layout.setSpacing(4)
         layout.addLayout(self._controls)
         layout.addLayout(self._quantity_row)
-        layout.addWidget(self.plot, stretch=1)
+        layout.addWidget(self._split, stretch=1)
         layout.addLayout(self._selection_row)
 
     @property
@@ -166,6 +169,22 @@ class ArrayPanel(QWidget):
         except LabctlError as error:
             log.error("%s", error)  # noqa: TRY400  (its one line says it all)
         self._show_selection()
+
+    def choose_pe(self, pe: int) -> None:
+        """Show another PE, where the chip that is shown has it."""
+        if pe < self.pe_box.count():
+            self.pe_box.setCurrentIndex(pe)
+
+    def _make_chips(self) -> None:
+        """Put the tree of chips beside the map; it can be drawn to nothing."""
+        self.chips = ChipTree()
+        self.chips.pe_chosen.connect(self.choose_pe)
+        self._split = QSplitter()
+        self._split.addWidget(self.chips)
+        self._split.addWidget(self.plot)
+        self._split.setStretchFactor(1, 1)
+        self._split.setSizes([140, 600])
+        self._split.setCollapsible(1, False)
 
     def _make_controls(self) -> None:
         self.pe_box = QComboBox()

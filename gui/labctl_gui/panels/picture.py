@@ -20,13 +20,13 @@ class Picture(QLabel):
         super().__init__(missing)
         self.setProperty("part", "faint")
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.picture = QPixmap()
+        self.shown = QPixmap()
 
     def show_png(self, png: bytes | None) -> None:
         """Show a picture; None takes it away."""
-        self.picture = QPixmap()
+        self.shown = QPixmap()
         if png is not None:
-            self.picture.loadFromData(png, "PNG")
+            self.shown.loadFromData(png, "PNG")
         self.update()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  (Qt's name)
@@ -35,11 +35,11 @@ class Picture(QLabel):
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:  # noqa: N802  (Qt's name)
         """Draw the picture as large as fits, at the screen's own resolution."""
-        if self.picture.isNull():
+        if self.shown.isNull():
             super().paintEvent(a0)
             return
         ratio = self.devicePixelRatioF()
-        fitted = self.picture.scaled(
+        fitted = self.shown.scaled(
             self.size() * ratio,
             Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.SmoothTransformation,

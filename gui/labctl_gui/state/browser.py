@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from labctl_data.catalogue import Catalogue, Entry
+from labctl_gui.state.chips import KnownChip, chips_of
 from labctl_gui.state.worker import BenchWorker, Task
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ class Found:
     """Where was searched; None before the first search."""
     entries: tuple[Entry, ...] = field(default_factory=tuple)
     """The runs, newest first."""
+    chips: tuple[KnownChip, ...] = ()
+    """The chips of all runs in the folder, found or not."""
 
 
 class Browser:
@@ -93,7 +96,8 @@ class Browser:
         catalogue = self._catalogue()
         catalogue.refresh()
         entries = catalogue.search(self._text)
-        self.found = Found(self.found.number + 1, catalogue.folder, entries)
+        chips = chips_of(catalogue.entries())
+        self.found = Found(self.found.number + 1, catalogue.folder, entries, chips)
 
     def _catalogue(self) -> Catalogue:
         if self._folder is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -222,11 +222,11 @@ class Session:
         """Show a run file in place of the live bench, once it is read."""
         threading.Thread(target=self._open_file, args=(path,), name="reader", daemon=True).start()
 
-    def open_to_compare(self, path: Path) -> None:
-        """Read a run file to compare what is shown with."""
+    def open_to_compare(self, *newest_first: Path) -> None:
+        """Read the first of these run files that tells conductances, to compare with."""
 
         def opened() -> None:
-            self._compared = _opened_or_logged(path)
+            self._compared = _first_with_map(newest_first)
 
         threading.Thread(target=opened, name="reader", daemon=True).start()
 
@@ -483,6 +483,16 @@ def inference_request(
     from labctl.inference import InferenceRequest
 
     return InferenceRequest(model, images, count, train, again=again)
+
+
+def _first_with_map(paths: Sequence[Path]) -> OpenedRun | None:
+    """Return the first run that tells conductances of cells; that none does is logged."""
+    for path in paths:
+        opened = _opened_or_logged(path)
+        if opened is not None and opened.chip_map is not None:
+            return opened
+    log.error("nothing to compare with: %s tells no conductances", ", ".join(map(str, paths)))
+    return None
 
 
 def _opened_or_logged(path: Path) -> OpenedRun | None:
