@@ -15,7 +15,7 @@ DEFAULT_BENCH = "sim-board"
 """The bench that is opened when nobody names one."""
 
 
-VIEWS = ("array", "network", "data", "simulation")
+VIEWS = ("array", "network", "campaign", "data", "simulation")
 """What can stand in the middle of the window."""
 
 

@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 from labctl_gui import theme
 from labctl_gui.panels.array_panel import ArrayPanel
 from labctl_gui.panels.bench_panel import BenchPanel
+from labctl_gui.panels.campaign_panel import CampaignPanel
 from labctl_gui.panels.cell_panel import CellPanel
 from labctl_gui.panels.header import Header
 from labctl_gui.panels.live_panel import LivePanel
@@ -31,7 +32,9 @@ from labctl_gui.panels.queue_panel import QueuePanel
 from labctl_gui.panels.run_panel import RunPanel
 from labctl_gui.panels.runs_panel import RunsPanel
 from labctl_gui.panels.simulation_panel import SimulationPanel
+from labctl_gui.state.bench import BenchStatus
 from labctl_gui.state.browser import Browser
+from labctl_gui.state.campaign import CampaignDesk
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.opened import OpenedRun
 from labctl_gui.state.presets import Presets
@@ -65,6 +68,7 @@ class OperatorWindow(QMainWindow):
         self.session = session
         self.sketcher = Sketcher(session)
         self.browser = Browser()
+        self.campaigns = CampaignDesk(session.lend_bench)
         self._settings = settings
         self._sketched = 0
         self._closing = False
@@ -91,6 +95,7 @@ class OperatorWindow(QMainWindow):
         self.queue.refresh()
         self.runs.refresh()
         self.network.show_status(status)
+        self.campaign.refresh(status)
         self.simulation.offer(self.session.presets, self.session.faults)
         self.simulation.show_status(status)
         place = self.views.indexOf(self.simulation)
@@ -102,13 +107,7 @@ class OperatorWindow(QMainWindow):
         self._compare()
         self.array.show_map(self.sketcher.shown_map)
         self.array.read_button.setEnabled(status.is_open and self.session.queue.running is None)
-        here = status.info
-        self.array.chips.show_chips(
-            self.browser.found.chips,
-            None if here is None else here.identity,
-            0 if here is None else here.geometry.shape[0],
-            self.array.pe,
-        )
+        self._show_chips(status)
         self._show_source()
         sketch = self.sketcher.sketch
         if sketch.number != self._sketched:
@@ -126,8 +125,13 @@ class OperatorWindow(QMainWindow):
         self.live.choose(Subject.RUN)
 
     def show_view(self, name: str) -> None:
-        """Bring a view to the middle: array, network, data or simulation."""
-        views = {"network": self.network, "data": self.runs, "simulation": self.simulation}
+        """Bring a view to the middle: array, network, campaign, data or simulation."""
+        views = {
+            "network": self.network,
+            "campaign": self.campaign,
+            "data": self.runs,
+            "simulation": self.simulation,
+        }
         self.views.setCurrentWidget(views.get(name, self.array))
 
     def wear(self, scheme: theme.Scheme) -> None:
@@ -154,6 +158,7 @@ class OperatorWindow(QMainWindow):
         self._save_layout()
         self.sketcher.close()
         self.browser.close()
+        self.campaigns.close()
         if not self.session.close():
             log.error("the bench did not come to rest in time; look at its outputs")
         a0.accept()
@@ -179,6 +184,7 @@ class OperatorWindow(QMainWindow):
         self.queue = QueuePanel(self.session)
         self.runs = RunsPanel(self.browser)
         self.network = NetworkPanel()
+        self.campaign = CampaignPanel(self.campaigns)
         self.simulation = SimulationPanel()
         self.bench = BenchPanel()
         self.log_panel = LogPanel(journal)
@@ -192,6 +198,7 @@ class OperatorWindow(QMainWindow):
         self.views.setDocumentMode(True)
         for name, view in (("&Array", self.array), ("&Network", self.network)):
             self.views.addTab(view, name)
+        self.views.addTab(self.campaign, "&Campaign")
         self.views.addTab(self.runs, "&Data")
         self.views.addTab(self.simulation, "&Simulation")
         self.views.currentChanged.connect(self._view_changed)
@@ -263,7 +270,7 @@ class OperatorWindow(QMainWindow):
             menu.addAction(action)
 
     def _connect(self) -> None:
-        self.header.stop_wanted.connect(self.session.stop)
+        self.header.stop_wanted.connect(self._stop)
         self.header.live_wanted.connect(self.session.show_live)
         self.array.cell_chosen.connect(lambda *cell: self._look(cell=cell))
         self.array.pe_chosen.connect(lambda pe: self._look(pe=pe))
@@ -284,11 +291,27 @@ class OperatorWindow(QMainWindow):
         for keys in ("Esc", "Ctrl+."):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
-            shortcut.activated.connect(self.session.stop)
+            shortcut.activated.connect(self._stop)
+
+    def _stop(self) -> None:
+        """Rest the bench here, and end a campaign that has it."""
+        self.session.stop()
+        self.campaigns.halt()
+
+    def _show_chips(self, status: BenchStatus) -> None:
+        here = status.info
+        self.array.chips.show_chips(
+            self.browser.found.chips,
+            None if here is None else here.identity,
+            0 if here is None else here.geometry.shape[0],
+            self.array.pe,
+        )
 
     def _view_changed(self, _: int) -> None:
         if self.views.currentWidget() in (self.runs, self.array):
             self.runs.look()
+        if self.views.currentWidget() is self.campaign:
+            self.campaign.offer()
 
     def _run_network(self, wanted: Wanted) -> None:
         asked = inference_request(

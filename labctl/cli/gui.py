@@ -25,7 +25,7 @@ _WHERE = "labctl_gui.app:main"
 )
 @click.option(
     "--view",
-    type=click.Choice(("array", "network", "data", "simulation")),
+    type=click.Choice(("array", "network", "campaign", "data", "simulation")),
     default="array",
     show_default=True,
     help="What stands in the middle of the picture.",

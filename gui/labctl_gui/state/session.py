@@ -123,6 +123,16 @@ class Session:
             )
         )
 
+    def lend_bench(self, use: Callable[[], bool]) -> None:
+        """Rest and close the bench, let `use` have it, and open it again if that returns True.
+
+        The queue is held meanwhile, and afterwards.
+        """
+        self._goes_on = False
+        self._worker.submit(
+            Task("lending the bench", lambda: self._lend(use), self._opening_failed)
+        )
+
     def open_varied(self, variation: Variation) -> None:
         """Open a simulated bench like the one that is open, but with another chip or fault."""
         self._submit("opening a varied bench", lambda: self._open_varied(variation))
@@ -309,6 +319,17 @@ class Session:
             phase=BenchPhase.READY, info=station.bench, activity="", instruments=instruments
         )
         self._look_at_clock()
+
+    def _lend(self, use: Callable[[], bool]) -> None:
+        was_open, (seed, chip) = self.station is not None, self._chip
+        self._close_station()
+        self._change(phase=BenchPhase.BUSY, problem="", activity="a campaign has the bench")
+        if not use():
+            return
+        self._stop.clear()  # a STOP meanwhile was meant for who had the bench, and has ended it
+        self._change(phase=BenchPhase.CLOSED, activity="")
+        if was_open:
+            self._open_station(self._opened_as, seed, chip)
 
     def _open_varied(self, variation: Variation) -> None:
         from labctl.configuration import load_configuration
