@@ -10,6 +10,7 @@ from types import TracebackType
 
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
+from pyqtgraph.util.garbage_collector import GarbageCollector
 
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.session import Session
@@ -21,6 +22,8 @@ LOGGERS = ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "l
 """Loggers whose lines are shown."""
 SWITCH = 1e-3
 """How long a thread keeps the interpreter while another waits for it, in s."""
+COLLECTING = 1.0
+"""How often what Python no longer needs is collected, in s."""
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -38,6 +41,8 @@ def run_window(bench: str) -> int:
     application = make_application()
     journal = listen()
     catch_exceptions()
+    # Qt's objects die in their own thread only: the bench's thread is not to collect them.
+    collector = GarbageCollector(interval=COLLECTING)
     session = Session()
     window = OperatorWindow(session, journal, QSettings("labctl", "labctl"))
     session.open_bench(bench)
@@ -47,6 +52,7 @@ def run_window(bench: str) -> int:
     try:
         return application.exec()
     finally:
+        collector.timer.stop()
         session.close()
 
 

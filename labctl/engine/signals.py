@@ -20,8 +20,9 @@ class StopSignals:
 
     The first signal asks to stop: `received` names it, and the run ends at its next pulse
     boundary. A second one no longer waits and raises KeyboardInterrupt, except inside `held`.
-    A signal that was ignored before (`nohup`) stays ignored. Outside the main thread, where Python
-    delivers no signal, nothing is installed.
+    Blocks may stand within each other: all of them note the signal. A signal that was ignored
+    before (`nohup`) stays ignored. Outside the main thread, where Python delivers no signal,
+    nothing is installed.
 
     Parameters
     ----------
@@ -62,9 +63,16 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         again = self.received is not None
-        self.received = signal.Signals(number).name
+        self.hear(number)
         if (again or not self._patient) and not self._held:
             raise KeyboardInterrupt(self.received)
+
+    def hear(self, number: int) -> None:
+        """Remember the signal, and tell whoever listened before: a campaign around its runs."""
+        self.received = signal.Signals(number).name
+        outer = getattr(self._before.get(number), "__self__", None)
+        if isinstance(outer, StopSignals):
+            outer.hear(number)
 
 
 def _is_heard(number: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,15 @@ def session(closed_session: Session, bench: str) -> Session:
 def settings(tmp_path: Path) -> QSettings:
     """Settings of this test alone."""
     return QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat)
+
+
+@pytest.fixture(autouse=True)
+def _collect_in_this_thread() -> Iterator[None]:
+    """Let no other thread collect what Qt made, as in the application."""
+    gc.disable()
+    yield
+    gc.collect(1)
+    gc.enable()
 
 
 @pytest.fixture

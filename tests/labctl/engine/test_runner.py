@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labctl.engine import RunError, guarded, run
+from labctl.engine import RunError, StopSignals, guarded, run
 from labctl_data.cells import Cells
 from labctl_data.errors import RunFileError
 from labctl_data.run_file import open_run
@@ -223,6 +223,17 @@ def test_a_signal_that_was_ignored_stays_ignored(station: Station, tmp_path: Pat
         signal.signal(signal.SIGHUP, before)
 
     assert result.status == "complete"
+
+
+def test_whoever_runs_many_runs_hears_the_signal_that_ended_one() -> None:
+    with StopSignals() as campaign:
+        with StopSignals() as run_of_it:
+            os.kill(os.getpid(), signal.SIGTERM)
+        with StopSignals() as next_run:
+            pass
+
+    assert (campaign.received, run_of_it.received) == ("SIGTERM", "SIGTERM")
+    assert next_run.received is None
 
 
 def test_a_second_signal_does_not_wait(station: Station, tmp_path: Path) -> None:
