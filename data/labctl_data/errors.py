@@ -3,11 +3,13 @@
 LabctlError                     what labctl says when asked for what cannot be
 ├── CellsError                  a set of cells that cannot be read or is not on the chip
 ├── ModelError                  a device model or a parameter that is not physical
+├── TomlFileError               a TOML file, and the table that is wrong in it
 ├── FileError                   a file that cannot be read or written as asked
 │   ├── RunFileError            a run file
 │   │   └── NotARunFileError    a file that is something else
 │   ├── ChipFileError           a chip file
 │   │   └── NotAChipFileError   a file that is something else
+│   ├── TableError              a measured table, or the mapping that describes it
 │   ├── LedgerError             a pulse ledger
 │   └── CatalogueError          the catalogue of a folder
 ├── MissingExtraError           a package of an extra that is not installed
@@ -15,6 +17,8 @@ LabctlError                     what labctl says when asked for what cannot be
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class LabctlError(Exception):
@@ -27,6 +31,24 @@ class CellsError(LabctlError, ValueError):
 
 class ModelError(LabctlError, ValueError):
     """A device model is unknown, or a parameter of it is not physical."""
+
+
+class TomlFileError(LabctlError, ValueError):
+    """A TOML file that people write cannot be read, or contradicts itself.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    table : str
+        The table that is wrong, without brackets; empty for the file as a whole.
+    """
+
+    def __init__(self, path: Path, table: str, problem: str) -> None:
+        self.path = path
+        self.table = table
+        place = f"{path.name} [{table}]" if table else path.name
+        super().__init__(f"{place}: {problem}")
 
 
 class FileError(LabctlError):

@@ -26,25 +26,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl_data.errors import LabctlError
+from labctl_data.errors import LabctlError, TomlFileError
 
 
-class BenchError(LabctlError):
-    """A bench file cannot be read, or contradicts itself.
-
-    Attributes
-    ----------
-    path : Path
-        The bench file.
-    table : str
-        The TOML table that is wrong, without brackets; empty for the file as a whole.
-    """
-
-    def __init__(self, path: Path, table: str, problem: str) -> None:
-        self.path = path
-        self.table = table
-        place = f"{path.name} [{table}]" if table else path.name
-        super().__init__(f"{place}: {problem}")
+class BenchError(TomlFileError):
+    """A bench file cannot be read, or contradicts itself."""
 
 
 class DriverError(LabctlError):

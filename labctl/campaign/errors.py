@@ -9,27 +9,11 @@ LabctlError (labctl_data)
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from labctl_data.errors import LabctlError
+from labctl_data.errors import LabctlError, TomlFileError
 
 
-class PlanError(LabctlError, ValueError):
-    """A plan file cannot be read, or contradicts itself.
-
-    Attributes
-    ----------
-    path : Path
-        The plan file.
-    table : str
-        The TOML table that is wrong, without brackets; empty for the file as a whole.
-    """
-
-    def __init__(self, path: Path, table: str, problem: str) -> None:
-        self.path = path
-        self.table = table
-        place = f"{path.name} [{table}]" if table else path.name
-        super().__init__(f"{place}: {problem}")
+class PlanError(TomlFileError):
+    """A plan file cannot be read, or contradicts itself."""
 
 
 class CampaignError(LabctlError, ValueError):

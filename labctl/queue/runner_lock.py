@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 import uuid
-import weakref
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from labctl.queue.errors import QueueBusyError
-from labctl_data.file_lock import try_lock
-
-_TRIES = 10
-_PAUSE = 5e-3  # s; who asks whether a runner lives holds the lock for some microseconds
-
-_held: weakref.WeakSet[RunnerLock] = weakref.WeakSet()
+from labctl_data.file_lock import LockHolder, lock_soon, try_lock
 
 
-class RunnerLock:
+class RunnerLock(LockHolder):
     """Work off the jobs of one bench, alone, until closed or dead.
 
     Parameters
@@ -39,7 +30,7 @@ class RunnerLock:
     def __init__(self, queue: Path, bench: str) -> None:
         path = _path(queue, bench)
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _insist(self._descriptor):
+        if not lock_soon(self._descriptor):
             self.close()
             raise QueueBusyError(f"queue {queue}: the jobs of bench '{bench}' are being worked off")
         token = uuid.uuid4().hex
@@ -47,24 +38,13 @@ class RunnerLock:
         os.write(self._descriptor, token.encode())
         self.runner = f"{path.name}:{token}"
         """Name of this runner in the queue."""
-        _held.add(self)
+        super().__init__()
 
     def close(self) -> None:
         """Let others work."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_alive(queue: Path, runner: str) -> bool:
@@ -94,24 +74,6 @@ def is_held(queue: Path, bench: str) -> bool:
         os.close(descriptor)
 
 
-def _insist(descriptor: int) -> bool:
-    for _ in range(_TRIES):
-        if try_lock(descriptor):
-            return True
-        time.sleep(_PAUSE)
-    return False
-
-
 def _path(queue: Path, bench: str) -> Path:
     key = hashlib.sha256(bench.encode()).hexdigest()[:12]
     return queue.with_name(f"{queue.name}.{key}.lock")
-
-
-def _forget_all() -> None:
-    """Drop this process's share: a forked child works off no queue."""
-    for lock in list(_held):
-        lock.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

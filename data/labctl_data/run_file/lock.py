@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-import weakref
 from pathlib import Path
-from types import TracebackType
 
 from labctl_data.errors import RunFileError
-from labctl_data.file_lock import try_lock
-
-_TRIES = 5
-_PAUSE = 2e-3  # s; a reader that asks holds the lock for some microseconds
+from labctl_data.file_lock import LockHolder, lock_soon
 
 
-_held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
-
-
-class WriterLock:
+class WriterLock(LockHolder):
     """Hold an exclusive lock on `path`, a file of its own, until closed or dead.
 
     The lock is not on the run file itself: HDF5 locks and unlocks that one for its own purposes.
@@ -33,11 +24,11 @@ class WriterLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _insist(self._descriptor, shared=False):
+        if not lock_soon(self._descriptor):
             os.close(self._descriptor)
             self._descriptor = None
             raise RunFileError(f"{path}: another process is writing the run of this lock")
-        _held.add(self)
+        super().__init__()
 
     def close(self) -> None:
         """Release the lock and remove its file."""
@@ -57,17 +48,6 @@ class WriterLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> WriterLock:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def is_locked(path: Path) -> bool:
     """Tell whether a living process is proved to hold the lock at `path`."""
@@ -76,27 +56,6 @@ def is_locked(path: Path) -> bool:
     except (FileNotFoundError, PermissionError):
         return False
     try:
-        return not _insist(descriptor, shared=True)
+        return not lock_soon(descriptor, shared=True)
     finally:
         os.close(descriptor)
-
-
-def _insist(descriptor: int, *, shared: bool) -> bool:
-    if try_lock(descriptor, shared=shared):
-        return True
-    if shared and sys.platform != "win32":  # other readers do not stand in the way
-        return False
-    for _ in range(_TRIES):
-        time.sleep(_PAUSE)
-        if try_lock(descriptor, shared=shared):
-            return True
-    return False
-
-
-def _forget_all() -> None:
-    for lock in list(_held):
-        lock.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

@@ -11,21 +11,17 @@ import json
 import os
 import tempfile
 import time
-import weakref
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from labctl_data.file_lock import try_lock
+from labctl_data.file_lock import LockHolder, try_lock
 from labctl_instruments.bench.schema import BenchFile
 from labctl_instruments.errors import BenchBusyError
 
-_held: weakref.WeakSet[BenchHold] = weakref.WeakSet()
 _PAUSE = 0.02
 
 
-class BenchHold:
+class BenchHold(LockHolder):
     """Hold every instrument of a bench until closed or dead.
 
     Parameters
@@ -49,23 +45,12 @@ class BenchHold:
                 address, holder = busy
                 raise BenchBusyError(file.path, address, holder)
             time.sleep(_PAUSE)
-        _held.add(self)
+        super().__init__()
 
     def close(self) -> None:
         """Let the instruments go."""
         while self._descriptors:
             os.close(self._descriptors.pop())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self, addresses: Iterable[str]) -> tuple[str, int | None] | None:
         """Lock all files or none; return the address that is taken, and by which process."""
@@ -113,13 +98,3 @@ def _holder(path: Path) -> int | None:
         return int(json.loads(path.read_text(encoding="ascii"))["process"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _forget_all() -> None:
-    """Drop this process's share: a forked child holds no bench."""
-    for hold in list(_held):
-        hold.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)
