@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from labctl_gui.panels.listing import Listing
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.bench import BenchPhase, BenchStatus
 from labctl_gui.state.campaign import CampaignDesk, CampaignStatus
@@ -43,7 +40,7 @@ class CampaignPanel(QWidget):
         self._shown: CampaignStatus | None = None
         self._is_asked = False
         self._make_request()
-        self._make_table()
+        self.table = Listing("Jobs of the campaign", COLUMNS, (32, 230, 104, 90, 84))
         self.note = OneLine("No plan is open")
         self.forecast = OneLine(part="faint")
         layout = QVBoxLayout(self)
@@ -103,33 +100,11 @@ class CampaignPanel(QWidget):
         self._request_row.addWidget(self.start_button)
         self._request_row.addWidget(self.stop_button)
 
-    def _make_table(self) -> None:
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        self.table.setAccessibleName("Jobs of the campaign")
-        self.table.setMinimumHeight(80)
-        vertical, horizontal = self.table.verticalHeader(), self.table.horizontalHeader()
-        if vertical is not None:
-            vertical.hide()
-            vertical.setDefaultSectionSize(22)
-        if horizontal is not None:
-            horizontal.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-            horizontal.setStretchLastSection(True)
-            for column, width in enumerate((32, 230, 104, 90, 84)):
-                horizontal.resizeSection(column, width)
-
     def _fill(self, status: CampaignStatus) -> None:
         self.table.setRowCount(len(status.jobs))
         for row, job in enumerate(status.jobs):
             texts = (str(job.number), job.label, job.procedure, job.bench, job.state, job.told)
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                self.table.setItem(row, column, item)
+            self.table.fill_row(row, texts, texts)
 
     def _open(self) -> None:
         self._is_asked = False

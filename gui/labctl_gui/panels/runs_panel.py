@@ -6,19 +6,16 @@ from pathlib import Path
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from labctl_data.catalogue import Entry
+from labctl_gui.panels.listing import Listing
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.browser import Browser
 
@@ -107,24 +104,8 @@ class RunsPanel(QWidget):
         self._search_row.addWidget(self.count, stretch=1)
 
     def _make_table(self) -> None:
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        self.table.setAccessibleName("Runs")
+        self.table = Listing("Runs", COLUMNS, (118, 104, 84, 60, 74, 80, 120))
         self.table.setToolTip("Double-click a run to look at it; Ctrl or Shift selects several")
-        self.table.setMinimumHeight(80)
-        vertical, horizontal = self.table.verticalHeader(), self.table.horizontalHeader()
-        if vertical is not None:
-            vertical.hide()
-            vertical.setDefaultSectionSize(22)
-        if horizontal is not None:
-            horizontal.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-            horizontal.setStretchLastSection(True)
-            for column, width in enumerate((118, 104, 84, 60, 74, 80, 120)):
-                horizontal.resizeSection(column, width)
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.itemSelectionChanged.connect(self._show_chosen)
 
@@ -162,12 +143,8 @@ class RunsPanel(QWidget):
         status = entry.status or "unreadable"
         texts = (started, entry.procedure, status, str(entry.rows), entry.chip)
         more = (" ".join(entry.tags), entry.note, entry.problem or entry.file.name)
-        for column, text in enumerate((*texts, *more)):
-            item = QTableWidgetItem(text)
-            item.setToolTip(
-                entry.problem or f"{entry.wafer} {entry.die} {entry.chip}\n{entry.file}"
-            )
-            self.table.setItem(row, column, item)
+        tip = entry.problem or f"{entry.wafer} {entry.die} {entry.chip}\n{entry.file}"
+        self.table.fill_row(row, (*texts, *more), [tip] * len(COLUMNS))
         first = self.table.item(row, 0)
         if first is not None:
             first.setData(Qt.ItemDataRole.UserRole, entry)
