@@ -36,6 +36,8 @@ STARTS = ((0.5, 1.0), (2.0, 1.0), (1.0, 0.1), (1.0, 10.0))
 """Starting points: factors on the slopes in voltage, and on an unknown step."""
 FAR = 1.0
 """Motion, in S, that ends at a bound whatever it is."""
+DIFFERENCE = 1e-5
+"""Step of the numeric derivatives, relative: medians are found to some 1e-9 of themselves."""
 TRIAL = 12
 """Steps from each starting point, before the best of them are gone on with."""
 REFINED = 2
@@ -144,7 +146,13 @@ def solve(
         start: FloatArray, steps: int | None
     ) -> tuple[float, FloatArray, FloatArray, FloatArray]:
         found = least_squares(
-            problem.residual, start, bounds=(low, high), loss="soft_l1", max_nfev=steps
+            problem.residual,
+            start,
+            bounds=(low, high),
+            loss="soft_l1",
+            x_scale="jac",
+            diff_step=np.full(len(low), DIFFERENCE),
+            max_nfev=steps,
         )
         x, jacobian = np.asarray(found.x), np.asarray(found.jac, np.float64)
         return float(found.cost), x, jacobian, np.asarray(found.fun)
