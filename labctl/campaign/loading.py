@@ -19,7 +19,7 @@ from labctl.campaign.steps import Plan, expand
 from labctl.queue.checking import check_request
 from labctl.queue.times import parse_start
 from labctl_data.errors import LabctlError
-from labctl_instruments.bench.loading import tell
+from labctl_data.toml_file import tell
 
 
 def shipped_plans() -> tuple[str, ...]:

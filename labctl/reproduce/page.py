@@ -42,7 +42,7 @@ def page_of(name: str, findings: Findings, facts: Mapping[str, Any], now: dateti
         sections=[
             Section(
                 "Published beside obtained",
-                "Intervals are 95 % intervals of the mean over chips.",
+                "Intervals: 95 % of the mean over trials, which are chips unless a note says more.",
                 [_table(findings), *findings.draw()],
                 findings.notes,
             ),
@@ -89,7 +89,7 @@ def _table(findings: Findings) -> Listing:
         for row in findings.rows
     ]
     told = "; ".join(f"{tag}: {words}" for tag, words in SOURCES.items())
-    headings = ("", "published", "source", "obtained", "95 % interval", "chips")
+    headings = ("", "published", "source", "obtained", "95 % interval", "trials")
     return Listing(headings, rows, f"Sources: {told}.", (1, 3, 4, 5))
 
 

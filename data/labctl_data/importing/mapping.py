@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from labctl_data.cells import Geometry
 from labctl_data.errors import TableError
+from labctl_data.toml_file import tell
 
 MEASUREMENTS = MappingProxyType(
     {
@@ -145,7 +146,9 @@ def load_mapping(path: Path) -> TableMapping:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TableError(f"{path}: {error}") from error
     except ValidationError as error:
-        raise TableError(f"{path}: {_first(error)}") from error
+        table, problem = tell(error.errors()[0], TableMapping)
+        place = f"{path.name} [{table}]" if table else path.name
+        raise TableError(f"{place}: {problem}") from error
 
 
 def factor(name: str, unit: str | None, si: str) -> tuple[float, bool]:
@@ -177,10 +180,3 @@ def factor(name: str, unit: str | None, si: str) -> tuple[float, bool]:
 @cache
 def _registry() -> pint.UnitRegistry[Any]:
     return pint.UnitRegistry()
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{where}: {text}" if where else text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from labctl_instruments.bench.loading import tell
+from labctl_data.toml_file import tell
 from labctl_instruments.bench.schema import BenchFile, FaultTable, Table, fault_problems
 from labctl_instruments.errors import BenchError
 

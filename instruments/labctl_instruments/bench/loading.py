@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
+from labctl_data.toml_file import tell
 from labctl_instruments.bench.schema import BenchFile, contradictions
 from labctl_instruments.errors import BenchError
 
@@ -73,9 +72,7 @@ def parse_bench(document: dict[str, Any], *, path: Path, text: str) -> BenchFile
     try:
         bench = BenchFile.model_validate(_rooted(document, path.parent)).sourced(path, text)
     except ValidationError as error:
-        details = error.errors()[0]
-        table, problem = tell(details, BenchFile)
-        raise BenchError(path, table, problem) from error
+        raise BenchError(path, *tell(error.errors()[0], BenchFile)) from error
     for table, problem in contradictions(bench):
         raise BenchError(path, table, problem)
     return bench
@@ -96,35 +93,3 @@ def _rooted(document: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(value, str) and (key, value) not in _NO_PATHS:
             rooted[table] = said | {key: str(folder / value)}
     return rooted
-
-
-def tell(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """Return (table, problem) of one validation error of a file that `model` describes."""
-    *tables, key = (str(part) for part in details["loc"] if part != "[key]")
-    table = ".".join(tables)
-    if details["type"] == "extra_forbidden":
-        return table, f"unknown key '{key}'{_alike(model, tables, key)}"
-    if details["type"] == "missing":
-        return table, f"key '{key}' is missing"
-    message = details["msg"][0].lower() + details["msg"][1:]
-    return table, f"{key} = {details['input']!r}: {message}"
-
-
-def _alike(model: type[BaseModel], tables: list[str], key: str) -> str:
-    found: type[BaseModel] | None = model
-    for table in tables:
-        found = _table_model(found, table)
-    known = list(found.model_fields) if found is not None else []
-    close = difflib.get_close_matches(key, known, n=1)
-    return f" (did you mean '{close[0]}'?)" if close else f"; known are {', '.join(known)}"
-
-
-def _table_model(model: type[BaseModel] | None, table: str) -> type[BaseModel] | None:
-    """Return the model of a table within `model`; the instruments' tables are all of one kind."""
-    if model is None or table not in model.model_fields:
-        return model
-    annotation: Any = model.model_fields[table].annotation
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
