@@ -34,6 +34,7 @@ _LINES = (
     "Outputs",
     "Bench time",
     "Temperature",
+    "Interlock",
     "Compliance",
     "Guardian",
     "Max. voltage",
@@ -149,6 +150,8 @@ def _texts(status: BenchStatus) -> dict[str, str]:
     texts["Guardian"] = status.guardian
     if status.temperature is not None:
         texts["Temperature"] = f"{status.temperature:.2f} K"
+    if status.interlock is not None:
+        texts["Interlock"] = "engaged" if status.interlock else "open: no relay closes"
     if status.compliance is not None:
         texts["Compliance"] = format_quantity(status.compliance, "A")
     return texts

@@ -44,6 +44,8 @@ class BenchStatus:
     """Bench time when last asked, in s."""
     temperature: float | None = None
     """Temperature of the chuck when last asked, in K; None without a chuck."""
+    interlock: bool | None = None
+    """Whether the matrices' interlock was engaged when last asked; None without a matrix."""
     compliance: float | None = None
     """Highest current that the last sweep allowed, in A; None before the first."""
     connections: Int8Array | None = field(default=None, compare=False)

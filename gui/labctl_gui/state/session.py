@@ -97,6 +97,7 @@ class Session:
             outputs=outputs,
             time=station.last_time,
             temperature=station.last_temperature,
+            interlock=station.last_interlock,
             compliance=station.compliance,
             connections=station.connections,
         )
@@ -463,6 +464,7 @@ class Session:
         if self.station is not None:
             self.station.now()
             self.station.temperature()
+            self.station.look_at_interlock()
 
     def _asked_station(self) -> WatchedStation:
         if self.station is None:

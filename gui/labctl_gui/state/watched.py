@@ -80,6 +80,7 @@ class WatchedStation:
         self._rested = 0.0
         self._last_time: float | None = None
         self._last_temperature: float | None = None
+        self._last_interlock: bool | None = None
         self._compliance: float | None = None
 
     @property
@@ -101,6 +102,11 @@ class WatchedStation:
     def last_temperature(self) -> float | None:
         """Temperature of the chuck when somebody last asked for it, in K; None without a chuck."""
         return self._last_temperature
+
+    @property
+    def last_interlock(self) -> bool | None:
+        """Whether the matrices' interlock was engaged when last asked; None without a matrix."""
+        return self._last_interlock
 
     @property
     def compliance(self) -> float | None:
@@ -210,6 +216,12 @@ class WatchedStation:
         with self._turn:
             self._last_temperature = self._station.temperature()
         return self._last_temperature
+
+    def look_at_interlock(self) -> None:
+        """Ask the matrices, where there are any, whether their interlock is engaged."""
+        if isinstance(self._station, Switched):
+            with self._turn:
+                self._last_interlock = self._station.is_interlocked()
 
     def wait(self, seconds: float) -> None:
         """Let `seconds` of bench time pass; on a real bench STOP and abort end the wait."""

@@ -29,6 +29,11 @@ class KeithleySwitch(TspInstrument):
         answer = self.ask('print(channel.getforbidden("allslots"))').strip()
         return frozenset() if answer in ("nil", "") else frozenset(answer.split(","))
 
+    @property
+    def is_interlocked(self) -> bool:
+        """Whether the interlock is engaged: without it no relay closes."""
+        return self.ask_number("print(slot[1].interlock.state)") > 0
+
     def forbid(self, channels: Iterable[str]) -> None:
         """Let the instrument itself refuse to close `channels`, which are open.
 

@@ -134,6 +134,10 @@ class Switched(Protocol):
         """
         ...
 
+    def is_interlocked(self) -> bool:
+        """Ask every matrix whether its interlock is engaged, without which no relay closes."""
+        ...
+
 
 class Station(Protocol):
     """A bench with a chip on it, as procedures see it.

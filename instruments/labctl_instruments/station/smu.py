@@ -137,6 +137,10 @@ class SmuStation(BoundStation):
         """Row of the matrices that each line is joined to; see `Switched`."""
         return self._routing.joined
 
+    def is_interlocked(self) -> bool:
+        """Ask every matrix for its interlock; see `Switched`."""
+        return all(matrix.is_interlocked for matrix in self._use.matrices.values())
+
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances, (n,), in S; see `Station.read`."""
         self._admission.check_read(voltage, averages)

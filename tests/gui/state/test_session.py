@@ -375,3 +375,13 @@ def test_a_queue_that_is_damaged_is_told_of_once_and_kept(tmp_path, caplog):
     assert caplog.text.count("queue.sqlite") == 1
     assert path.read_bytes().startswith(b"somebody")
     assert jobs.close(10)
+
+
+@pytest.mark.parametrize(("bench", "interlock"), [("sim-smu", True), ("sim-board", None)])
+def test_a_session_tells_the_interlock_where_the_bench_has_matrices(
+    closed_session: Session, bench: str, interlock: bool | None
+) -> None:
+    closed_session.open_bench(bench)
+
+    wait_until(lambda: closed_session.status.phase is BenchPhase.READY)
+    assert closed_session.status.interlock is interlock
