@@ -316,10 +316,9 @@ class Session:
         log.info("bench %s is open", bench)
         self.station.rest()
         self._chip, self._opened_as = (seed, chip), bench
-        self._change(
-            phase=BenchPhase.READY, info=station.bench, activity="", instruments=instruments
-        )
+        self._change(info=station.bench, instruments=instruments)
         self._look_at_clock()
+        self._change(phase=BenchPhase.READY, activity="")
 
     def _lend(self, use: Callable[[], bool]) -> None:
         was_open, (seed, chip) = self.station is not None, self._chip
@@ -433,19 +432,19 @@ class Session:
         self.mapping = png
 
     def _come_to_rest(self) -> None:
-        """Rest, and only then take new orders; a rest that fails leaves the bench failed."""
+        """Rest, and only then take new orders; a bench that does not answer is failed."""
         station = self.station
         if station is None:
             self._stop.clear()
             return
         try:
             station.rest()
+            self._stop.clear()
+            self._look_at_clock()
         except LabctlError as error:
             self._change(phase=BenchPhase.FAILED, problem=str(error), activity="")
             raise
-        self._stop.clear()
         self._change(phase=BenchPhase.READY, problem="", activity="")
-        self._look_at_clock()
 
     def _rest_now(self) -> None:
         station = self.station
