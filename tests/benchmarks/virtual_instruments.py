@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvisa
@@ -52,15 +53,27 @@ devices:
     dialogues:
       - q: "*IDN?"
         r: "labctl,METER,0,1.0"
+    properties:
+      level:
+        default: 0.0
+        getter:
+          q: ":SOUR:VOLT?"
+          r: "{:.6E}"
+        setter:
+          q: ":SOUR:VOLT {}"
+        specs:
+          type: float
 resources:
   GPIB0::18::INSTR:
     device: meter
 """
-"""An instrument of pyvisa-sim that knows one answer."""
+"""An instrument of pyvisa-sim that knows one answer and one setting."""
+COMPARED = ("*IDN?", ":SOUR:VOLT?")
+"""What both are asked: a text, and a setting."""
 
 
 def against_pyvisa_sim() -> None:
-    """Print the rate of `*IDN?` in process, here and at pyvisa-sim, and their ratio."""
+    """Print the rates of queries in process, here and at pyvisa-sim, and their ratios."""
     if importlib.util.find_spec("pyvisa_sim") is None:
         print("pyvisa-sim is not installed: nothing to compare with")
         return
@@ -68,21 +81,27 @@ def against_pyvisa_sim() -> None:
         path = Path(folder) / "simulated.yaml"
         path.write_text(SIMULATED, encoding="utf-8")
         managers = [pyvisa.ResourceManager(name) for name in ("sim-smu@labctl", f"{path}@sim")]
-        ours, theirs = (
+        opened = [
             manager.open_resource("GPIB0::18::INSTR", read_termination="\n", write_termination="\n")
             for manager in managers
-        )
-        rounds = [
-            [
-                rate(lambda one=one: one.query("*IDN?"), 3_000, runs=1, clock=time.process_time)
-                for one in (ours, theirs)
-            ]
-            for _ in range(ROUNDS)
         ]
+        for question in COMPARED:
+            compare(question, *opened)
+
+
+def compare(question: str, ours: Any, theirs: Any) -> None:
+    """Print the rates of one query at both, in turns, and their ratio."""
+    rounds = [
+        [
+            rate(lambda one=one: one.query(question), 3_000, runs=1, clock=time.process_time)
+            for one in (ours, theirs)
+        ]
+        for _ in range(ROUNDS)
+    ]
     here, there = np.median(rounds, axis=0)
     ratios = sorted(first / second for first, second in rounds)
-    tell("pyvisa query, *IDN?, virtual 2450, of processor time", here, "/s")
-    tell("pyvisa query, *IDN?, pyvisa-sim, of processor time", there, "/s")
+    tell(f"pyvisa query, {question}, virtual 2450, of processor time", here, "/s")
+    tell(f"pyvisa query, {question}, pyvisa-sim, of processor time", there, "/s")
     print(
         f"in process against pyvisa-sim: {ratios[ROUNDS // 2]:.2f} times (wanted: 3), "
         f"{ratios[0]:.2f} to {ratios[-1]:.2f} in {ROUNDS} rounds"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from pyvisa import constants, highlevel, rname
@@ -25,6 +26,9 @@ DEFAULT_BENCH = "sim-board"
 
 _SUCCESS = StatusCode.success
 _LOCKED = StatusCode.error_resource_locked
+_UNKNOWN = StatusCode.error_invalid_object
+_TOLD_BY_READING = (StatusCode.success_device_not_present, StatusCode.success_max_count_read)
+_AS_IT_IS = nullcontext()
 
 
 class LabctlLibrary(highlevel.VisaLibraryBase):
@@ -94,17 +98,20 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         self._contexts.pop(session, None)
         return self.handle_return_value(None, _SUCCESS)
 
+    def ignore_warning(
+        self, session: VISASession | VISARMSession, *warnings_constants: StatusCode
+    ) -> Any:  # noqa: ANN401  (PyVISA says what its own implementation returns)
+        """Ignore warnings for a session; what `read` tells by its status it does not warn of."""
+        if warnings_constants == _TOLD_BY_READING:
+            return _AS_IT_IS
+        return super().ignore_warning(session, *warnings_constants)
+
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes to an instrument."""
         opened = self._sessions.get(session)
-        if opened is None:
-            return 0, self._fail(session, StatusCode.error_invalid_object)
-        if opened.locked and not opened.is_admitted:
-            return 0, self._fail(session, _LOCKED)
-        if not opened.is_lost:
-            opened.write(data)
-        if opened.is_lost:
-            return 0, self._fail(session, StatusCode.error_connection_lost)
+        status = _UNKNOWN if opened is None else opened.write(data)
+        if status is not _SUCCESS:
+            return 0, self._fail(session, status)
         self._last_status = self._last_status_in_session[session] = _SUCCESS
         return len(data), _SUCCESS
 
@@ -112,13 +119,9 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
         """Read bytes from an instrument; a time-out at once where none wait."""
         opened = self._sessions.get(session)
         if opened is None:
-            return b"", self._fail(session, StatusCode.error_invalid_object)
-        if opened.locked and not opened.is_admitted:
-            return b"", self._fail(session, _LOCKED)
-        if opened.is_lost:
-            return b"", self._fail(session, StatusCode.error_connection_lost)
+            return b"", self._fail(session, _UNKNOWN)
         data, status = opened.read(count)
-        if status < 0:
+        if not data:
             return b"", self._fail(session, status)
         self._last_status = self._last_status_in_session[session] = status
         return data, status
@@ -311,7 +314,7 @@ class LabctlLibrary(highlevel.VisaLibraryBase):
 
     def _opened(self, session: int) -> VisaSession:
         if session not in self._sessions:
-            self._fail(None, StatusCode.error_invalid_object)
+            self._fail(None, _UNKNOWN)
         return self._sessions[session]
 
     def _fail(self, session: Any, status: StatusCode) -> StatusCode:  # noqa: ANN401

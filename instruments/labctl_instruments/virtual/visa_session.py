@@ -18,6 +18,8 @@ from labctl_instruments.virtual.visa_locks import ResourceLocks
 DEFAULT_TIMEOUT = 2000
 """In ms, as VISA counts; an answer is there at once or never, so no time is spent waiting."""
 _SUCCESS = StatusCode.success
+_LOCKED = StatusCode.error_resource_locked
+_LOST = StatusCode.error_connection_lost
 _MAX_COUNT = StatusCode.success_max_count_read
 _TERMINATED = StatusCode.success_termination_character_read
 
@@ -80,44 +82,76 @@ class VisaSession:
         elif attribute == ResourceAttribute.send_end_enabled:
             self.ends_messages = bool(state)
 
-    def write(self, data: bytes) -> None:
-        """Send a message, or keep it until the one that ends it."""
-        if not self.ends_messages:
-            self.input += data
-            return
-        message = data
-        if self.input:
-            message, self.input = self.input + data, b""
-        kept = b""
-        if self.output:
-            kept = self.rack.unread(self.address, self.output[self.position :], message)
-            self.discard()
-        try:
-            self.output = self.rack.exchange(self.address, message) + kept
-        except ConnectionLostError:
-            self.is_lost = True
-        if self.address in self.followed:
-            self.notice()
+    def write(self, data: bytes) -> StatusCode:
+        """Send a message, or keep it until the one that ends it; return how that went."""
+        if self.locked and not self.is_admitted:
+            return _LOCKED
+        if self.is_lost:
+            return _LOST
+        if self.output or self.input or not self.ends_messages:
+            return self._write_on(data)
+        return self._exchange(data)
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
-        """Return what waits, up to its end, to the termination character, or to `count` bytes."""
+        """Return what waits, up to its end, to the termination character, or to `count` bytes.
+
+        Without a byte the status is an error.
+        """
+        if self.is_lost or not self.output or self.locked:
+            why = self._why_none()
+            if why is not None:
+                return b"", why
         output, start = self.output, self.position
-        if not output:
-            self.rack.query_error(self.address, QUERY_UNTERMINATED)
-            return b"", StatusCode.error_timeout
-        stop = min(len(output), start + count)
-        status = _SUCCESS if stop == len(output) else _MAX_COUNT
+        stop, status = len(output), _SUCCESS
+        if stop - start > count:
+            stop, status = start + count, _MAX_COUNT
         if self.stops_at_termchar:
             end = output.find(self.termchar, start, stop)
             if end >= 0:
                 stop, status = end + 1, _TERMINATED
-        if stop == len(output):
-            self.output, self.position = b"", 0
-            if self.address in self.followed:
-                self.notice()
-        else:
+        if stop < len(output):
             self.position = stop
-        return output[start:stop], status
+            return output[start:stop], status
+        self.output, self.position = b"", 0
+        if self.address in self.followed:
+            self.notice()
+        return output[start:], status
+
+    def _why_none(self) -> StatusCode | None:
+        """Return why nothing can be read now; None if something can."""
+        if self.locked and not self.is_admitted:
+            return _LOCKED
+        if self.is_lost:
+            return _LOST
+        if self.output:
+            return None
+        self.rack.query_error(self.address, QUERY_UNTERMINATED)
+        return StatusCode.error_timeout
+
+    def _write_on(self, data: bytes) -> StatusCode:
+        """Send what begins, or ends, a message in parts; or follows an answer that nobody read."""
+        message = self.input + data
+        if not self.ends_messages:
+            self.input = message
+            return _SUCCESS
+        self.input = b""
+        kept = b""
+        if self.output:
+            kept = self.rack.unread(self.address, self.output[self.position :], message)
+            self.discard()
+        return self._exchange(message, kept)
+
+    def _exchange(self, message: bytes, kept: bytes = b"") -> StatusCode:
+        """Send a whole message; its answer, and after it what was `kept`, waits to be read."""
+        try:
+            reply = self.rack.exchange(self.address, message)
+        except ConnectionLostError:
+            self.is_lost = True
+            return _LOST
+        self.output = reply + kept
+        if self.address in self.followed:
+            self.notice()
+        return _SUCCESS
 
     @property
     def is_admitted(self) -> bool:

@@ -122,6 +122,24 @@ def test_reading_stops_at_the_termination_character_the_end_or_the_count(clock) 
     assert clock.read_bytes(1000, break_on_termchar=True) == b",BENCH-CLOCK,0,1.0\n"
 
 
+def test_an_answer_comes_whole_in_whatever_chunks_it_is_read(clock) -> None:
+    clock.chunk_size = 3
+
+    assert clock.query("*IDN?") == "labctl,BENCH-CLOCK,0,1.0"
+
+
+def test_warnings_are_ignored_as_long_as_they_are_told_to(clock) -> None:
+    nested = StatusCode.success_nested_exclusive
+    clock.visalib.issue_warning_on.add(nested)
+    clock.lock_excl()
+
+    with clock.ignore_warning(nested):
+        clock.lock_excl()
+
+    with pytest.warns(pyvisa.errors.VisaIOWarning):
+        clock.lock_excl()
+
+
 def test_a_message_may_be_written_in_parts(clock) -> None:
     clock.send_end = False
     clock.write_raw(b"CLOC:")

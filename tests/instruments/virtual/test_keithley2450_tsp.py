@@ -146,6 +146,14 @@ def test_the_other_language_finds_everything_put_back(rack) -> None:
     assert rack.exchange(BIT, b"*LANG?;:SOUR:VOLT?;:OUTP?\n") == b"SCPI;0.000000E+00;0\n"
 
 
+def test_a_language_is_chosen_among_other_commands(make_rack: MakeRack) -> None:
+    rack = make_rack("smu")
+
+    rack.exchange(BIT, b"*CLS;*LANG TSP\n")
+
+    assert rack.exchange(BIT, b"print(smu.source.level)\n") == b"0\n"
+
+
 def test_a_language_that_there_is_not_is_refused(make_rack: MakeRack) -> None:
     rack = make_rack("smu")
 

@@ -25,7 +25,6 @@ from labctl_instruments.virtual.scpi import (
     Integer,
     Number,
     ScpiEngine,
-    ScpiError,
 )
 from labctl_instruments.virtual.source_meter import (
     LINE_FREQUENCY,
@@ -74,10 +73,9 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
 
     def exchange(self, message: bytes) -> bytes:
         """Execute a message in the command set that is chosen."""
-        words = message.decode("latin-1").strip("\0\r\n ").upper().split()
-        if words and words[0] in ("*LANG", "*LANG?"):
-            return self._language(words)
-        return super().exchange(message) if self._tsp is None else self._tsp.exchange(message)
+        if self._tsp is None or message.lstrip()[:5].upper() == b"*LANG":  # no Lua begins so
+            return self.engine.handle(message)
+        return self._tsp.exchange(message)
 
     @property
     def tsp(self) -> Keithley2450Tsp | None:
@@ -118,18 +116,11 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         else:
             super().query_error(number)
 
-    def _language(self, words: list[str]) -> bytes:
-        """Choose a command set, or tell it. The real one takes it after it is switched on again."""
-        if words[0] == "*LANG?":
-            return b"SCPI\n" if self._tsp is None else b"TSP\n"
-        chosen = words[1] if len(words) == 2 else ""
-        if chosen not in ("SCPI", "TSP"):
-            self.engine.status.raise_error(ScpiError(-224, f"*LANG {chosen}"))
-            return b""
+    def _choose_language(self, language: str) -> None:
+        """Choose a command set. The real one takes it after it is switched on again."""
         self.release()
         self._reset()
-        self._tsp = self._speak_tsp() if chosen == "TSP" else None
-        return b""
+        self._tsp = self._speak_tsp() if language == "TSP" else None
 
     def _speak_tsp(self) -> Keithley2450Tsp:
         tsp = Keithley2450Tsp(
@@ -229,7 +220,8 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
 
     def _add_system(self, table: CommandTable) -> None:
         table.query(":SYSTem:LFRequency", lambda: LINE_FREQUENCY)
-        table.query("*LANG", lambda: "SCPI")
+        table.command("*LANG", self._choose_language, Choice(("SCPI", "TSP")))
+        table.query("*LANG", lambda: "SCPI" if self._tsp is None else "TSP")
         table.command(":SYSTem:CLEar", lambda: self.engine.status.clear())
         table.ignored(":SYSTem:LOCal", ":SYSTem:REMote")
         table.command(":SYSTem:BEEPer[:IMMediate]", lambda *_: None, Number("HZ"), Number("S"))

@@ -69,10 +69,12 @@ class CommandTable:
         if isinstance(parameter, Number | Integer):
             numeric = parameter
 
+            form = numeric.format
+
             def answer(*arguments: Any) -> str:  # noqa: ANN401  (suffixes, perhaps an Extreme)
                 if arguments and isinstance(arguments[-1], Extreme):
-                    return numeric.format(numeric.extreme(arguments[-1]))
-                return numeric.format(get(*arguments))
+                    return form(numeric.extreme(arguments[-1]))
+                return form(get(*arguments))
 
             self.query(header, answer, _EXTREME)
         else:
@@ -223,7 +225,7 @@ class ScpiEngine:
 
     def _remember_query(self, message: bytes, step: _Step | ScpiError) -> None:
         """Keep a message that is one query apart: most are, and they need no more than a call."""
-        if isinstance(step, _Step) and step.is_query and not self._is_atomic:
+        if isinstance(step, _Step) and step.is_query:
             self._queries[message] = step
 
     def _answer(self, query: _Step) -> bytes:
@@ -233,6 +235,8 @@ class ScpiEngine:
         except ScpiError as error:
             self.status.raise_error(error)
             return b""
+        if isinstance(answer, str):
+            return answer.encode("latin-1") + b"\n"
         if isinstance(answer, np.ndarray):
             return encode_block(answer, after=b"\n")
         return _encode(answer, self._table.number_format) + b"\n"
