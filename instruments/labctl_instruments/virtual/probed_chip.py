@@ -114,10 +114,13 @@ class ProbedChip:
         if self._has_acted or width <= 0.0:
             return
         self._has_acted = True
-        if not any(abs(drive.voltage) > HARMLESS for drive in self._drives().values()):
-            return
-        if not any(_is_harmful(lines) for _, lines in self._lines_on()):
+        drives = self._drives().items()
+        if not any(
+            abs(d.voltage) > HARMLESS and self._router.carries_current(n) for n, d in drives
+        ):
             return  # word lines alone: nothing flows that could move a cell
+        if not any(_is_harmful(lines) for _, lines in self._lines_on()):
+            return
         standing = self._standing()
         for pe, lines in standing.arrays:
             if _is_harmful(lines):
@@ -228,6 +231,8 @@ class ProbedChip:
 
     def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
         """Yield the arrays of which a word line is on."""
+        if not any(drive.voltage > 0.0 for drive in drives.values()):
+            return
         for pe in range(self._router.geometry.pes):
             lines = self._router.lines(pe, drives)
             if (lines.word > 0.0).any():

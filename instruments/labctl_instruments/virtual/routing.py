@@ -195,6 +195,8 @@ class Router:
         self._node_of_row = np.arange(N_ROWS)
         self._nodes_of_rows = list(range(N_ROWS))
         self._row_of_column = np.full(len(self.crosspoints.closed), -1)
+        self._line_nodes: dict[tuple[str, int], IntArray] = {}
+        self._signal_nodes: list[bool] | None = None
 
     def hang(self, row: str, terminal: Terminal) -> None:
         """Put a terminal on the row of that letter."""
@@ -217,12 +219,13 @@ class Router:
         self._follow()
         self._shares = {}
         alone: dict[int, Drive] = {}
+        nodes = self._nodes_of_rows
         for row, terminal in self._terminals.items():
-            drive = self._drive_of(terminal)
+            drive = self._drive_of(terminal) if self._weakened else terminal.drive()
             if drive is not None:
-                if self._nodes_of_rows[row] in alone:
+                if nodes[row] in alone:
                     return self._drives_that_meet()
-                alone[self._nodes_of_rows[row]] = drive
+                alone[nodes[row]] = drive
         return alone, []
 
     def _drive_of(self, terminal: Terminal) -> Drive | None:
@@ -280,6 +283,16 @@ class Router:
             found.append((pe * self.geometry.rows + rows) * self.geometry.columns + columns)
         return np.concatenate(found)
 
+    def carries_current(self, node: int) -> bool:
+        """Return whether a bit line or a source line of any array is on a node."""
+        self._follow()
+        if self._signal_nodes is None:
+            met = np.zeros(N_ROWS + 1, np.bool_)  # the last is of lines on no node
+            for pe in range(self.geometry.pes):
+                met[self._nodes("BL", pe)] = met[self._nodes("SL", pe)] = True
+            self._signal_nodes = met.tolist()
+        return self._signal_nodes[node]
+
     def lines(self, pe: int, drives: Mapping[int, Drive]) -> ArrayLines:
         """Return the lines of array `pe`, the nodes being driven by `drives`."""
         self._follow()
@@ -294,8 +307,10 @@ class Router:
 
     def _nodes(self, kind: str, pe: int) -> IntArray:
         """Return the node of each line of a kind; -1 (the last entry of a table) for none."""
-        rows = self._row_of_column[self._columns[kind][pe]]
-        nodes: IntArray = np.where(rows < 0, -1, self._node_of_row[rows])
+        nodes = self._line_nodes.get((kind, pe))
+        if nodes is None:
+            rows = self._row_of_column[self._columns[kind][pe]]
+            nodes = self._line_nodes[kind, pe] = np.append(self._node_of_row, -1)[rows]
         return nodes
 
     def _follow(self) -> None:
@@ -303,16 +318,25 @@ class Router:
         if self._seen == self.crosspoints.version:
             return
         closed = self.crosspoints.contacts()
-        joined = closed.sum(axis=1)
-        self._row_of_column = np.where(joined > 0, closed.argmax(axis=1), -1)
-        self._node_of_row = _nodes_of_rows(closed[joined > 1])
+        code = np.packbits(closed, axis=1, bitorder="little")[:, 0]
+        self._row_of_column = _LOWEST_ROW[code]
+        self._node_of_row = _nodes_of_rows(closed[_IS_BRIDGE[code]])
         self._nodes_of_rows = self._node_of_row.tolist()
+        self._line_nodes.clear()
+        self._signal_nodes = None
         self._seen = self.crosspoints.version
 
     def _places(self, wiring: Wiring, kind: str, size: int) -> IntArray:
         lines = [Line(kind, number) for number in range(self.geometry.pes * size)]
         columns = [wiring.columns[line] for line in lines]
         return np.array([self.crosspoints.column(c.matrix, c.number) for c in columns], np.int64)
+
+
+_CLOSED_ROWS = [[row for row in range(N_ROWS) if code >> row & 1] for code in range(2**N_ROWS)]
+_LOWEST_ROW = np.array([rows[0] if rows else -1 for rows in _CLOSED_ROWS])
+"""Lowest row that a column is closed on, by the bits of its crosspoints; -1 for none."""
+_IS_BRIDGE = np.array([len(rows) > 1 for rows in _CLOSED_ROWS])
+"""Whether a column joins rows, by the bits of its crosspoints."""
 
 
 def _nodes_of_rows(bridges: npt.NDArray[np.bool_]) -> IntArray:

@@ -108,6 +108,11 @@ class TspEngine:
         self._loading: _Script | None = None
         own = TspTable(functions={**tables.get("", TspTable()).functions, "reset": reset})
         self._tables = {"errorqueue": self._error_queue(), **tables, "": own}
+        self._uses: dict[str, dict[str, Mapping[str, Function]]] = {
+            "functions": {name: table.functions for name, table in self._tables.items()},
+            "getters": {name: table.getters for name, table in self._tables.items()},
+            "setters": {name: table.setters for name, table in self._tables.items()},
+        }
         self._lua: Lua = LuaHost(self._vocabulary(), self._call, firmware)
         self._common: dict[str, Callable[[], str]] = {
             "*IDN?": lambda: identity,
@@ -197,13 +202,9 @@ class TspEngine:
 
     def _call(self, table: str, use: str, name: str, *arguments: Value) -> tuple[Any, ...]:
         """Do what Lua asks of the instrument; a refusal becomes a Lua error."""
-        uses: dict[str, Mapping[str, Function]] = {
-            "functions": self._tables[table].functions,
-            "getters": self._tables[table].getters,
-            "setters": self._tables[table].setters,
-        }
+        use_of = self._uses[use][table][name]
         try:
-            result = uses[use][name](*arguments)
+            result = use_of(*arguments)
         except (ScpiError, TypeError, ValueError) as error:
             return False, str(error)
         return (True, *result) if isinstance(result, tuple) else (True, result)

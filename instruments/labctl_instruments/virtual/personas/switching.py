@@ -207,32 +207,37 @@ class SwitchPersona(TspPersona):
         """Move relays: all that open first, or all that close, as the connect rule says."""
         now = self._now()
         wanted = change(now)
-        self._check_closing(wanted & ~now)
-        if self._connect_rule == BREAK_BEFORE_MAKE:
-            steps = [now & wanted, wanted]
+        opening, closing = now & ~wanted, wanted & ~now
+        opens, closes = bool(opening.any()), bool(closing.any())
+        if closes:
+            self._check_closing(closing)
+        if not (opens and closes):
+            if opens or closes:
+                self._settle(wanted, opening | closing)
+        elif self._connect_rule == BREAK_BEFORE_MAKE:
+            self._settle(now & wanted, opening)
+            self._settle(wanted, closing)
         elif self._connect_rule == MAKE_BEFORE_BREAK:
-            steps = [now | wanted, wanted]
+            self._settle(now | wanted, closing)
+            self._settle(wanted, opening)
         else:
-            steps = [wanted]
-        for step in steps:
-            self._settle(step)
+            self._settle(wanted, opening | closing)
 
     def _check_closing(self, closing: Relays) -> None:
+        """Refuse to close relays that are forbidden, or any while the interlock is open."""
         if (refused := closing & self._forbidden).any():
             name = self._names(refused)[0]
             raise ScpiError(_SETTINGS_CONFLICT, f"channel {name} is forbidden to close")
-        if closing.any() and not self.is_interlocked:
+        if not self.is_interlocked:
             raise ScpiError(_SETTINGS_CONFLICT, "the interlock is not engaged")
 
-    def _settle(self, wanted: Relays) -> None:
-        moved = self._now() != wanted
-        n_moved = int(moved.sum())
-        if not n_moved:
-            return
+    def _settle(self, wanted: Relays, moved: Relays) -> None:
+        """Bring the relays to `wanted`, for which those flagged in `moved` move."""
         self._chip.before_change()
         rows = self._crosspoints.set(self._name, wanted)
         self._chip.switched(rows)
-        settling = self._model.settling * (n_moved if self._is_sequential else 1)
+        one_by_one = np.count_nonzero(moved) if self._is_sequential else 1
+        settling = self._model.settling * one_by_one
         added = self._delays[moved & wanted]
         self._clock.charge(settling + float(added.max(initial=0.0)))
 
