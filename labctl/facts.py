@@ -40,7 +40,8 @@ def readable(value: object, name: str = "") -> str:
     if value is None:
         return "not measured" if name.startswith("accuracy_") else "not told"
     if isinstance(value, list):
-        return ", ".join(readable(item, name) for item in value) or "none"
+        between = "; " if any(isinstance(item, Mapping) for item in value) else ", "
+        return between.join(readable(item, name) for item in value) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {fact}" for key, fact in readable_facts(value).items())
     if isinstance(value, bool) or not isinstance(value, int | float):

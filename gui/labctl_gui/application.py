@@ -8,7 +8,7 @@ import sys
 import threading
 from types import TracebackType
 
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QMessageLogContext, QSettings, QtMsgType, qInstallMessageHandler
 from PyQt6.QtWidgets import QApplication
 from pyqtgraph.util.garbage_collector import GarbageCollector
 
@@ -17,6 +17,7 @@ from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
 
 log = logging.getLogger("labctl")
+_qt_log = logging.getLogger("labctl_gui.qt")
 
 LOGGERS = ("labctl", "labctl_gui", "labctl_procedures", "labctl_instruments", "labctl_data")
 """Loggers whose lines are shown."""
@@ -63,6 +64,7 @@ def make_application() -> QApplication:
         return existing
     # The bench thread computes in Python too: a click is not to wait 5 ms for each of its turns.
     sys.setswitchinterval(SWITCH)
+    qInstallMessageHandler(_log_message)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("labctl")
     return application
@@ -98,6 +100,12 @@ def catch_exceptions() -> None:
     threading.excepthook = lambda caught: _log_exception(
         caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
     )
+
+
+def _log_message(level: QtMsgType, _: QMessageLogContext, text: str | None) -> None:
+    """Log what Qt has to say, instead of letting it write on stderr."""
+    serious = level in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+    _qt_log.log(logging.ERROR if serious else logging.DEBUG, "%s", text)
 
 
 def _log_exception(

@@ -70,8 +70,8 @@ def _open_and_read(session: Session, window: OperatorWindow, bench: str) -> None
     wait_for(lambda: session.status.is_open or bool(session.status.problem))
     info = session.status.info
     if info is None:
-        why = session.status.problem or f"did not open in {PATIENCE:g} s"
-        raise ScreenshotError(f"bench '{bench}': {why}")
+        late = f"bench '{bench}': did not open in {PATIENCE:g} s"
+        raise ScreenshotError(session.status.problem or late)
     session.read_pe(0)
     wait_for(lambda: _is_read(session) and bool(session.procedures))
     window.refresh()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from labctl.cli.options import VerbGroup
 from labctl.cli.output import headed, json_option, say, table
 from labctl.errors import FailedError
 
 
-@click.group("bench")
+@click.group("bench", cls=VerbGroup)
 def command() -> None:
     """Check a bench file and its instruments; bring a bench to rest."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.options import seed_option
+from labctl.cli.options import NewFile, VerbGroup, seed_option
 from labctl.cli.output import facts_table, headed, json_option, plain, say, table
 from labctl.errors import FailedError
 
@@ -26,7 +26,7 @@ _folder_option = click.option(
 )
 
 
-@click.group("campaign")
+@click.group("campaign", cls=VerbGroup)
 def command() -> None:
     """Carry out a plan of many measurements, overnight; PLAN is a TOML file or a shipped name."""
 
@@ -37,7 +37,9 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command("run")
 @_verb
-@click.option("--bench", help="Bench of the jobs that name none, instead of the plan's.")
+@click.option(
+    "--bench", metavar="BENCH", help="Bench of the jobs that name none, instead of the plan's."
+)
 @seed_option
 @click.option("--dry-run", is_flag=True, help="Rehearse every job; predict time and pulses.")
 def run(
@@ -114,7 +116,7 @@ def stop(plan: str, folder: Path | None, as_json: bool) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".html"),
     help="The page; must not exist. By default a dated name in the campaign's folder.",
 )
 def report(plan: str, folder: Path | None, output: Path | None, as_json: bool) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.options import existing_file, output_option
+from labctl.cli.options import NewFile, VerbGroup, existing_file, output_option
 from labctl.cli.output import facts_table, headed, json_option, say, table
 from labctl.configuration import load_configuration, refuse_existing
 from labctl.errors import FailedError
+from labctl.facts import brief
 
 if TYPE_CHECKING:
     from labctl_data.run_file import ValidationReport
 
 
-@click.group("data")
+_SECONDS = len("2026-11-22T06:35:38")
+"""Of a time, what a list shows."""
+
+
+@click.group("data", cls=VerbGroup)
 def command() -> None:
     """List, show, validate, recover, import and export run files."""
 
@@ -34,9 +40,16 @@ def list_runs(folder: Path | None, as_json: bool) -> None:
     listing = table("file", "procedure", "status", "rows", "started", "chip")
     for each in found:
         listing.add_row(
-            each.file.name, each.procedure, each.status, str(each.rows), each.started, each.chip
+            each.file.relative_to(where).as_posix(),
+            each.procedure,
+            each.status,
+            str(each.rows),
+            each.started[:_SECONDS].replace("T", " "),
+            each.chip,
         )
-    say(as_json, {"folder": where, "runs": list(found)}, headed(where), listing)
+    count = f": {len(found)} run files" if found else ": no run files"
+    texts = [headed(where, count), *([listing] if found else [])]
+    say(as_json, {"folder": where, "runs": list(found)}, *texts)
 
 
 @command.command("show")
@@ -47,7 +60,22 @@ def show(file: Path, as_json: bool) -> None:
     from labctl.run_files import describe_run
 
     facts = describe_run(file)
-    say(as_json, facts, headed(file), facts_table(facts))
+    say(as_json, facts, headed(file), facts_table(_glance(facts)), facts_table(_origin(facts)))
+
+
+def _glance(facts: Mapping[str, Any]) -> dict[str, object]:
+    """Return what a person asks of a run first; the whole is in the JSON."""
+    columns = (f"{c['name']} ({c['unit']})" if c["unit"] else c["name"] for c in facts["columns"])
+    events = [
+        f"{event['time']:.6g} s {event['kind']}: {event['text']}" for event in facts["events"]
+    ]
+    told = {**facts, "columns": list(columns), "events": events, "summary": brief(facts["summary"])}
+    return {name: told[name] for name in told if name not in ("file", "attributes")}
+
+
+def _origin(facts: Mapping[str, Any]) -> dict[str, object]:
+    """Return where a run comes from, without the text of its bench file."""
+    return {name: fact for name, fact in facts["attributes"].items() if name != "bench_toml"}
 
 
 @command.command("validate")
@@ -120,7 +148,7 @@ def import_(mapping: Path, tables: Path | None, output: Path | None, as_json: bo
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".csv"),
     help="The .csv to write; must not exist.",
 )
 @json_option

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from labctl.cli.options import NewFile
 from labctl.cli.output import json_option, say
 from labctl.configuration import load_configuration
 from labctl.errors import FailedError
@@ -17,21 +18,26 @@ _WHERE = "labctl_gui.app:main"
 
 
 @click.command("gui")
-@click.option("--bench", help="Name or path of the bench; default: yours.")
+@click.option("--bench", metavar="BENCH", help="Name or path of the bench; default: yours.")
 @click.option(
     "--screenshot",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".png"),
     help="Render one picture of the window offscreen into this .png and leave.",
 )
 @click.option(
     "--view",
     type=click.Choice(("array", "network", "campaign", "data", "simulation")),
+    metavar="VIEW",
     default="array",
     show_default=True,
-    help="What stands in the middle of the picture.",
+    help="What stands in the middle of the picture: array, network, campaign, data, simulation.",
 )
 @click.option(
-    "--size", default="1366x768", show_default=True, help="Width and height of the picture."
+    "--size",
+    default="1366x768",
+    metavar="WIDTHxHEIGHT",
+    show_default=True,
+    help="Of the picture, in pixels.",
 )
 @json_option
 def command(

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import bench_options, existing_file, output_option
+from labctl.cli.options import Share, Whole, bench_options, existing_file, output_option
 from labctl.cli.output import facts_table, headed, json_option, say
 from labctl.configuration import load_configuration, output_path
 
@@ -18,25 +18,45 @@ from labctl.configuration import load_configuration, output_path
 @click.command("infer")
 @click.argument("model", required=False)
 @bench_options
-@click.option("--images", default="digits", show_default=True, help="digits, mnist or cifar10.")
+@click.option(
+    "--images",
+    default="digits",
+    metavar="SET",
+    show_default=True,
+    help="digits, mnist or cifar10.",
+)
 @click.option(
     "--count",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
+    metavar="N",
     help="Test images to use, a fixed random choice; default: all.",
 )
 @click.option("--train", is_flag=True, help="Then train on the array (hybrid).")
 @click.option(
-    "--layers", help="Layers to train, by name: --layers fc or --layers c3,fc; default: the last."
+    "--layers",
+    metavar="NAMES",
+    help="Layers to train, by name: --layers fc or --layers c3,fc; default: the last.",
 )
 @click.option(
     "--fraction",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Share(0, 1, min_open=True),
+    metavar="F",
     help="Share of the training images, 0-1; default: a tenth, and at least 1000 images.",
 )
-@click.option("--settle", default="0", help="Bench time between programming and inference: 10min.")
-@click.option("--again", help="Ask again at bench times after the last step: --again 10min,1h,30d.")
+@click.option(
+    "--settle",
+    default="0",
+    metavar="TIME",
+    help="Bench time between programming and inference: 10min.",
+)
+@click.option(
+    "--again",
+    metavar="TIMES",
+    help="Ask again at bench times after the last step: --again 10min,1h,30d.",
+)
 @click.option(
     "--input-scale",
+    metavar="SCALE",
     help="What the model was trained to see for one step of an 8-bit pixel; default 1/255.",
 )
 @output_option

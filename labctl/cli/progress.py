@@ -83,5 +83,6 @@ class ProgressBar:
         if not self._console.is_terminal:
             seconds = time.monotonic() - self._started
             took = format_quantity(seconds, "s", digits=3)
-            of = "" if self._total is None else f" of {self._total}"
-            self._console.print(f"{self._label}: {self._done}{of} in {took}")
+            whole = self._total in (None, self._done)
+            done = "done" if whole else f"{self._done} of {self._total}"
+            self._console.print(f"{self._label}: {done} in {took}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import bench_options
+from labctl.cli.options import NewFile, VerbGroup, Whole, bench_options
 from labctl.cli.output import headed, json_option, say, table
 from labctl.cli.run import parse_assignments
 from labctl.configuration import load_configuration
@@ -27,16 +27,19 @@ _queue_option = click.option(
     help="The queue's database; by default queue.sqlite in your data folder.",
 )
 _before_option = click.option(
-    "--before", type=int, metavar="ID", help="Put it before this job; by default at the end."
+    "--before",
+    type=Whole(min=1),
+    metavar="ID",
+    help="Put it before this job; by default at the end.",
 )
-_job_argument = click.argument("number", type=int, metavar="ID")
+_job_argument = click.argument("number", type=Whole(min=1), metavar="ID")
 _parameter_option = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter."
 )
 _output_option = click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".h5"),
     help="Run file to write; by default a dated name in your data folder.",
 )
 _start_option = click.option(
@@ -47,7 +50,7 @@ _start_option = click.option(
 _note_option = click.option("--note", help="A note for people.")
 
 
-@click.group("queue")
+@click.group("queue", cls=VerbGroup)
 def command() -> None:
     """Keep a list of measurements, and work it off."""
 
@@ -209,7 +212,7 @@ def release(file: Path | None, as_json: bool) -> None:
 
 
 @command.command("run")
-@click.option("--bench", help="Name or path of the bench; default: yours.")
+@click.option("--bench", metavar="BENCH", help="Name or path of the bench; default: yours.")
 @click.option("--stay", is_flag=True, help="Wait for more when all is done.")
 @_queue_verb
 def run(bench: str | None, stay: bool, file: Path | None, as_json: bool) -> None:
@@ -275,9 +278,13 @@ def _show(queue: JobQueue, as_json: bool, *, only: Job | None = None) -> None:
     say(
         as_json,
         {"queue": queue.path, "held": held, "jobs": _facts(jobs)},
-        headed(queue.path, ": held, no job starts" if held else ""),
-        _listing(jobs),
+        headed(queue.path, f"{_count(jobs)}{', held: no job starts' if held else ''}"),
+        *([_listing(jobs)] if jobs else []),
     )
+
+
+def _count(jobs: list[Job]) -> str:
+    return ": no jobs" if not jobs else f": {len(jobs)} job{'s' if len(jobs) > 1 else ''}"
 
 
 def _listing(jobs: list[Job]) -> Any:  # noqa: ANN401  (a table of rich)

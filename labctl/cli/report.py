@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labctl.cli.options import existing_file
+from labctl.cli.options import NewFile, existing_file
 from labctl.cli.output import headed, json_option, say
 from labctl.configuration import output_path
 
@@ -16,7 +16,7 @@ from labctl.configuration import output_path
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".html"),
     help="The page; must not exist. By default a dated name in your data folder.",
 )
 @click.option("--chip", type=existing_file, help="Chip file whose fit to show.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labctl.cli.options import NewFile, Whole
 from labctl.cli.output import headed, json_option, plain, say, table
 from labctl.configuration import refuse_existing
 
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 @click.command("reproduce")
 @click.argument("name", required=False)
 @click.option(
-    "--seeds", type=click.IntRange(min=1), help="Chips: seeds 1, 2, ...; default: the entry's own."
+    "--seeds",
+    type=Whole(min=1),
+    metavar="N",
+    help="Chips: seeds 1, 2, ...; default: the entry's own.",
 )
-@click.option("--bench", help="Bench to do it on; default: the entry's own.")
-@click.option("--images", help="Image set; default: that of the published figures.")
-@click.option("--count", type=click.IntRange(min=1), help="Test images to use; default: all.")
+@click.option("--bench", metavar="BENCH", help="Bench to do it on; default: the entry's own.")
+@click.option("--images", metavar="SET", help="Image set; default: that of the published figures.")
+@click.option("--count", type=Whole(min=1), metavar="N", help="Test images to use; default: all.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".html"),
     help="Page to write (.html) with figures and provenance; must not exist.",
 )
 @json_option

@@ -136,7 +136,8 @@ def _which_command(context: click.Context | None) -> str:
 
 def _complain(message: str, code: int, arguments: Sequence[str]) -> int:
     line = " ".join(message.split())
-    click.echo(f"labctl: {line.removeprefix('labctl: ')}", err=True)
+    named = line.startswith(("labctl: ", "labctl "))
+    click.echo(line if named else f"labctl: {line}", err=True)
     if "--json" in arguments:
         click.echo(json.dumps({"error": line}))
     return code

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import bench_options
+from labctl.cli.options import NewFile, Whole, bench_options
 from labctl.configuration import refuse_existing
 
 if TYPE_CHECKING:
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 @bench_options
 @click.option(
     "--port-base",
-    type=click.IntRange(1, 65_535),
+    type=Whole(1, 65_535),
+    metavar="PORT",
     help="Port of the first instrument, the others following; default: any that are free.",
 )
 @click.option(
     "--write-bench",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".toml"),
     help="Write a bench file that reaches the served instruments; must not exist.",
 )
 @click.option(
     "--listen",
     default="127.0.0.1",
+    metavar="ADDRESS",
     show_default=True,
     help="IPv4 address of this machine; another than loopback needs --allow.",
 )
