@@ -22,7 +22,7 @@ def refused(capsys, *arguments):
 def test_help_cuts_no_sentence_off(capsys, verb):
     assert run_command_line([verb, "--help"]) == 0
 
-    assert "..." not in capsys.readouterr().out
+    assert "..." not in capsys.readouterr().out.partition("Verbs:")[2]
 
 
 @pytest.mark.parametrize("verb", ["run", "infer", "queue add", "serve", "reproduce"])
