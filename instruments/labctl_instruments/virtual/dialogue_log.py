@@ -14,8 +14,9 @@ KEPT_ENTRIES = 50_000
 """Exchanges that are kept in memory unless the log is told otherwise."""
 LONGEST_MESSAGE = 256
 """Bytes of a message that are kept whole; of a longer one the first of them."""
-SUMMED_REPLY = 2**16
-"""Bytes of an answer that go into its CRC-32; of what was asked all do."""
+SUMMED = 2**16
+"""Bytes of a query, and of an answer, that go into its CRC-32; of a command, which may pulse, all
+do."""
 KEPT_EVENTS = 10_000
 """Events that are kept; later ones are counted."""
 
@@ -38,8 +39,8 @@ class LogEntry:
     """Resource string of the instrument; of an event, what it happened to."""
     direction: Direction
     message: bytes
-    """The bytes; of a long message the first `LONGEST_MESSAGE`, its length and its CRC-32 (of an
-    answer's first `SUMMED_REPLY` bytes)."""
+    """The bytes; of a long message the first `LONGEST_MESSAGE`, its length and its CRC-32 (of a
+    query's and an answer's first `SUMMED` bytes)."""
 
 
 Exchange = tuple[float, str, bytes, float, bytes]
@@ -69,7 +70,8 @@ class DialogueLog:
     ) -> None:
         """Append one exchange: bench times in s, the bytes sent, the bytes answered (or none)."""
         if len(message) + len(reply) > LONGEST_MESSAGE:
-            message, reply = abbreviate(message), abbreviate(reply, summed=SUMMED_REPLY)
+            summed = SUMMED if _is_query(message) else None
+            message, reply = abbreviate(message, summed=summed), abbreviate(reply, summed=SUMMED)
         record = (asked, address, message, told, reply)
         self._exchanges.append(record)
         self.n_exchanges += 1
@@ -135,6 +137,11 @@ def abbreviate(message: bytes, *, summed: int | None = None) -> bytes:
     head = message[:LONGEST_MESSAGE]
     checksum = zlib.crc32(memoryview(message)[:summed])
     return b"%b...<%d bytes, crc32 %08x>" % (head, len(message), checksum)
+
+
+def _is_query(message: bytes) -> bool:
+    """Tell whether the first header of a message asks."""
+    return message[:LONGEST_MESSAGE].partition(b" ")[0].endswith(b"?")
 
 
 def _entries(record: Exchange) -> Iterator[LogEntry]:

@@ -26,6 +26,8 @@ BATCH = 192
 """Images of one message: some MB of answer, so that neighbouring stages meet in the cache."""
 LARGEST_MESSAGE = 2**25
 """Bytes of input vectors in one message, at most: large maps go in smaller batches."""
+_KEPT_MEMORY = 2**25 - 2**16
+"""Bytes of one allocation that make glibc keep what is freed; below its own limit of 32 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +121,7 @@ def run(
     -------
     Sums
     """
+    _keep_freed_memory()
     values = np.empty((len(images), plan.network.classes), np.int64)
     clipped = 0
     for batch, number, vectors in _steps(plan, images):
@@ -130,6 +133,16 @@ def run(
         if advance is not None:
             advance(len(batch.chosen))
     return Sums(values, clipped)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep the memory of one message for the next, instead of fetching it page by page.
+
+    It gives freed memory back where that exceeds twice the largest block that was ever mapped and
+    freed (mallopt(3), M_TRIM_THRESHOLD): one of 32 MiB, of which no page is touched, raises that.
+    Without it a pass of 4,000 images met 15,000 to 25,000 page faults, a tenth of its time.
+    """
+    np.empty(_KEPT_MEMORY, np.uint8)
 
 
 def maps_into(
@@ -149,6 +162,7 @@ def maps_into(
     ndarray of shape (n, *padded_shape), uint8
         Padded input maps of that layer, in the order of the images.
     """
+    _keep_freed_memory()
     inputs = np.empty((len(images), *plan.layers[number].layer.padded_shape), np.uint8)
     if number == 0:
         for batch in batches_of(plan, images):

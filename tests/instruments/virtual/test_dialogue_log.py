@@ -42,6 +42,18 @@ def test_a_long_message_is_kept_as_its_head_length_and_checksum() -> None:
     assert first != second
 
 
+def test_the_checksum_of_a_command_is_of_all_its_bytes_however_many() -> None:
+    rack = make(DialogueLog())
+    body = b" #6100000" + bytes(99_999)
+
+    for message in (b"CLOC:ADV" + body + b"\0", b"CLOC:ADV" + body + b"\1"):
+        rack.exchange(ADDRESS, message)
+
+    first, second = (entry.message for entry in rack.log)
+    assert b"crc32" in first
+    assert first != second
+
+
 def test_memory_is_bounded_and_what_was_dropped_is_counted() -> None:
     rack = make(DialogueLog(capacity=10))
 
