@@ -47,7 +47,10 @@ QUANTIZED = 1000
 """Test images of the stage without a chip: exact cells are worked out on the host, slowly."""
 MATCHED = 192
 """Training images by which the host's factors and biases are set."""
-SETTINGS = MappingSettings(most_copies=COPIES, copied="first", calibration_images=128)
+SETTINGS = MappingSettings(
+    most_copies=COPIES, copied="first", levels_by="output", calibration_images=128
+)
+"""Each kernel uses all 15 levels: the factor of its normalisation stays digital."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +180,8 @@ def _notes(found: _Stages) -> list[str]:
         "Arrays are counted as blocks of 144 inputs and 8 outputs (16 lines), a pair of lines an "
         "output, none shared by two layers, four copies of the first: 746. Projection shortcuts "
         "would take 12 more; the paper does not say how it counts 782.",
+        "Each kernel is quantised to 15 levels of its own size, and the factor of its batch "
+        "normalisation is the host's; the paper does not say what shares a level's size.",
         "The host's factor and bias of each output are set so that sums over "
         f"{MATCHED} training images have the float network's mean and deviation; the paper tells "
         "of no such step. That 1,500 images recover less without it is known from a floating-point "
