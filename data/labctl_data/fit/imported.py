@@ -16,6 +16,7 @@ from labctl_data.fit.result import Estimates
 from labctl_data.importing import PROCEDURE
 from labctl_data.model import FloatArray, SoftBoundModel, vectors
 from labctl_data.model import equations as eq
+from labctl_data.model.laws import NODE_SPACING
 from labctl_data.run_file.reader import Run
 from labctl_data.statistics import ks_distance
 
@@ -100,11 +101,11 @@ def _draws(model: SoftBoundModel, level: FloatArray, time: FloatArray) -> FloatA
     rng = np.random.default_rng(SEED)
     mean, spread = vectors.relaxation(model, level, time)
     decades = np.maximum(eq.decades(model, time), 1e-12)
-    nodes = int(np.max(decades) / eq.NODE_SPACING) + 1
+    nodes = int(np.max(decades) / NODE_SPACING) + 1
     unit = np.sqrt((TAIL - 2) / TAIL)
     walk = np.zeros(len(level))
     for k in range(nodes):
-        stretch = np.clip(decades - k * eq.NODE_SPACING, 0.0, eq.NODE_SPACING)
+        stretch = np.clip(decades - k * NODE_SPACING, 0.0, NODE_SPACING)
         walk += np.sqrt(stretch) * unit * rng.standard_t(TAIL, len(level))
     noise = np.sqrt(2.0) * model.read_noise * level * rng.normal(size=len(level))
     drawn: FloatArray = mean + spread * walk / np.sqrt(decades) + noise

@@ -11,6 +11,7 @@ from labctl_data.fit.observations import IntArray, Looks
 from labctl_data.fit.tracking import Rereads
 from labctl_data.model import FloatArray, SoftBoundModel
 from labctl_data.model import equations as eq
+from labctl_data.model.laws import NODE_SPACING
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +52,11 @@ def walk_covariance(earlier: FloatArray, later: FloatArray) -> FloatArray:
     W is a sum of independent unit numbers x_k, one a half decade, each growing as the root of the
     way into its stretch: so Var W(l) = l, but within a stretch W is known up to its one number.
     """
-    node = np.floor(earlier / eq.NODE_SPACING)
-    same = node == np.floor(later / eq.NODE_SPACING)
-    passed = node * eq.NODE_SPACING
+    node = np.floor(earlier / NODE_SPACING)
+    same = node == np.floor(later / NODE_SPACING)
+    passed = node * NODE_SPACING
     into = np.sqrt(np.maximum(earlier - passed, 0.0))
-    further = np.where(same, np.sqrt(np.maximum(later - passed, 0.0)), np.sqrt(eq.NODE_SPACING))
+    further = np.where(same, np.sqrt(np.maximum(later - passed, 0.0)), np.sqrt(NODE_SPACING))
     covariance: FloatArray = passed + into * further
     return covariance
 

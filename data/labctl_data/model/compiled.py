@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
-from numba.extending import register_jitable
+from numba.extending import overload, register_jitable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,3 +61,18 @@ def fused(function: Callable[P, R]) -> Callable[P, R]:
     options = {**_OPTIONS, "forceinline": True, "fastmath": {"contract"}}
     registered: Callable[P, R] = register_jitable(**options)(function)
     return registered
+
+
+def chosen_by_type(
+    stands_for: Callable[..., Any], choose: Callable[[Any], Callable[..., Any]]
+) -> None:
+    """Let compiled code that calls one function call another, chosen by its first argument's type.
+
+    `choose` gets numba's type of that argument; what it returns compiles into the caller.
+    """
+
+    def chosen(*types: Any) -> Callable[..., Any]:  # noqa: ANN401  (types of numba)
+        return choose(types[0])
+
+    options: Any = {**_OPTIONS, "forceinline": True}
+    overload(stands_for, jit_options=options, strict=False)(chosen)

@@ -1,23 +1,24 @@
 """The equations of the soft-bound model, one cell at a time: the one text of them.
 
-Every function takes the packed parameters `p` (``model.packed()[0]``) first, is compiled, and
-inlines into the loops of the simulated chip and of `labctl_data.model.vectors`. Conductances in S,
-voltages in V (amplitudes are magnitudes), times in s. `kind` is an integer of `PulseKind`. Sources
-are given by letter in the README of this folder.
+What `labctl_data.model.laws` names is asked of every model, the rest is this one's own. Every
+function takes the packed parameters `p` (``model.packed()[0]``) first, is compiled, and inlines
+into the loops of the simulated chip and of `labctl_data.model.vectors`. Conductances in S, voltages
+in V (amplitudes are magnitudes), times in s. `kind` is an integer of `PulseKind`. Sources are given
+by letter in the README of this folder.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from labctl_data.model.compiled import inlined
+from labctl_data.model.laws import SET, Device, Eight, Packed, Pulse
 from labctl_data.model.parameter import FloatArray
 from labctl_data.model.soft_bound import TABLE_BINS
 
-SET = 0
 READ_VOLTAGE = 0.2
 """Voltage at which conductances are stated, in V."""
 SPREAD_LIMIT = 4.0
@@ -26,13 +27,18 @@ MOST_STEPS = 64
 """Most Euler steps of one pulse."""
 STRAIGHT = 1e-6
 """Curvature in 1/V below which a cell is ohmic to 12 digits."""
-NODE_SPACING = 0.5
-"""Distance of the nodes of relaxation walks, in decades."""
 
 Number = TypeVar("Number", float, FloatArray)
 """What the clocks take: a number where they are compiled, or an array."""
-Packed = Any
-"""One record of `SoftBoundModel.packed`; its fields are the model's parameters."""
+DEVICE_FIELDS = (
+    ("bound_high_factor", np.float64),  # d1, multiplies upper bounds
+    ("bound_low_factor", np.float64),  # d2, multiplies lower bounds
+    ("forming_voltage", np.float64),  # V
+)
+"""What cells of this model have beyond `COMMON_FIELDS`; their rate factor is d3."""
+OPEN, SHORT = 1e-12, 5e-4
+"""Conductance of open and of shorted cells, in S."""
+_STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
 
 
 @inlined
@@ -67,6 +73,18 @@ def spread(p: Packed, kind: int, g: float) -> float:
 def upper_bound(p: Packed, gate: float) -> float:
     """Return the conductance a SET at this gate stops at: min(Gmax, s_p (V_WL - V_tp))."""
     return float(min(p.bound_high, p.gate_slope * max(gate - p.gate_threshold, 0.0)))
+
+
+@inlined
+def is_on(p: Packed, gate: float) -> bool:
+    """Say whether the access transistor conducts."""
+    return bool(gate > p.gate_threshold)
+
+
+@inlined
+def open_gate(p: Packed) -> float:
+    """Return the gate voltage of RESET, which lets everything through."""
+    return float(p.reset_gate)
 
 
 @inlined
@@ -111,7 +129,38 @@ def strength(p: Packed, kind: int, amplitude: float, width: float) -> float:
 
 
 @inlined
-def moved(p: Packed, kind: int, g: float, rho: float) -> float:
+def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) -> Pulse:
+    """Work out a pulse for the median device."""
+    effective = effective_amplitude(p, kind, amplitude, gate)
+    low, high = pulse_bounds(p, kind, effective, gate)
+    reach = upper_bound(p, gate) / p.bound_high
+    return Pulse(kind, strength(p, kind, effective, width), low, high, effective, reach)
+
+
+@inlined
+def formed(p: Packed, device: Device, pulse: Pulse) -> tuple[float, float]:
+    """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
+    if pulse.kind != SET or pulse.amplitude < device.forming_voltage or pulse.reach <= 0.0:
+        return 0.0, 0.0
+    return device.formed_conductance * pulse.reach, 0.0
+
+
+@inlined
+def device_bounds(p: Packed, device: Device, pulse: Pulse, damage: float) -> tuple[float, float]:
+    """Return the bounds of the pulse times the cell's own factors d2 and d1."""
+    return pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
+
+
+@inlined
+def cycle_strength(p: Packed, rho: float, normal: float) -> float:
+    """Return rho exp(sigma_c xi - sigma_c^2 / 2): strength scatters, its mean stays."""
+    if p.cycle_spread > 0.0:
+        rho *= math.exp(p.cycle_spread * (normal - 0.5 * p.cycle_spread))
+    return rho
+
+
+@inlined
+def moved(p: Packed, kind: int, g: float, rho: float, bounds: tuple[float, float]) -> float:
     """Return g after the mean motion of rho reference pulses, before any bound.
 
     One Euler step a reference pulse (at most `MOST_STEPS`), so that rho = n is n pulses.
@@ -129,10 +178,24 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
+def wear(p: Packed, device: Device, before: float, after: float) -> float:
+    """Return the damage of a motion: none."""
+    return 0.0
+
+
+@inlined
 def decades(p: Packed, elapsed: Number) -> Number:
     """Return l = log10(1 + t / t0), the clock of relaxation; `p` may be the model itself."""
     clock: Number = np.log10(1.0 + np.maximum(elapsed, 0.0) / p.relaxation_time)
     return clock
+
+
+@inlined
+def relaxed(p: Packed, g: float, at: float, walk: float) -> float:
+    """Return g + m(g) l + s(g) W(l)."""
+    drift = table_at(p, p.relaxation_drift, g)
+    sigma = table_at(p, p.relaxation_sigma, g)
+    return g + (drift * at + sigma * walk)
 
 
 @inlined
@@ -146,6 +209,18 @@ def disturb_decades(p: Packed, reads: Number) -> Number:
 def disturb_rate(p: Packed, voltage: float) -> float:
     """Return how many reads at 0.2 V one read at `voltage` equals."""
     return math.exp((abs(voltage) - READ_VOLTAGE) / p.disturb_slope)
+
+
+@inlined
+def disturbed(p: Packed, g: float, at: float, walk: float) -> float:
+    """Return the same for reads, whose mean and spread are the same everywhere."""
+    return float(g + p.disturb_drift * at + p.disturb_sigma * walk)
+
+
+@inlined
+def at_temperature(p: Packed, g: float, kelvin: float) -> float:
+    """Return g: what a filament conducts hardly depends on temperature (chosen)."""
+    return g
 
 
 @inlined
@@ -183,3 +258,37 @@ def channel_current(p: Packed, g: float, voltage: float, gate: float) -> float:
     """
     size = effective_amplitude(p, SET if voltage > 0.0 else 1 - SET, abs(voltage), gate)
     return math.copysign(min(current(p, g, size), saturation_current(p, gate)), voltage)
+
+
+@inlined
+def compliance_bound(p: Packed, compliance: float) -> float:
+    """Return where a SET of limited current stops: as behind a transistor of that saturation."""
+    return float(compliance / p.saturation_voltage)
+
+
+# Devices
+
+
+@inlined
+def draw_device(p: Packed, device: Device, normals: Eight, uniforms: Eight) -> None:
+    """Fill in a cell's factors d1, d2, d3, its forming and its two-state noise."""
+    device.bound_high_factor = math.exp(p.bound_high_spread * normals[0])
+    device.bound_low_factor = math.exp(p.bound_low_spread * normals[1])
+    device.rate_factor = math.exp(p.rate_spread * normals[2])
+    device.forming_voltage = p.forming_voltage + p.forming_spread * normals[3]
+    device.fresh_conductance = p.fresh_conductance * math.exp(p.fresh_spread * normals[4])
+    span = p.formed_high - p.formed_low
+    device.formed_conductance = p.formed_low + span * uniforms[0]
+    telegraphic = uniforms[1] < p.rtn_fraction
+    device.rtn_amplitude = p.rtn_amplitude * 2.0 * uniforms[2] if telegraphic else 0.0
+    device.rtn_time = p.rtn_time * math.exp(normals[5])
+
+
+@inlined
+def stuck_conductance(p: Packed, device: Device, stuck: int) -> float:
+    """Return what a cell of this StuckClass conducts, in S."""
+    if stuck == _STUCK_LOW:
+        return float(p.bound_low * device.bound_low_factor)
+    if stuck == _STUCK_HIGH:
+        return float(p.bound_high * device.bound_high_factor)
+    return OPEN if stuck == _STUCK_OPEN else SHORT

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.errors import ModelError
-from labctl_data.model.parameter import FloatArray, ParameterSpec, ParameterValue
+from labctl_data.model.parameter import FloatArray, ParameterSpec, ParameterValue, packed_record
 
 TABLE_BINS = 10
 """Bins of the window in the tables of steps and of relaxation."""
@@ -50,6 +50,7 @@ class SoftBoundModel:
     """
 
     name: ClassVar[str] = "soft-bound"
+    equations: ClassVar[str] = "labctl_data.model.equations"
 
     window_low: Annotated[float, Scalar("S", "lower end of the tables' window", least=_TINY)]
     window_high: Annotated[float, Scalar("S", "upper end of the tables' window", least=_TINY)]
@@ -195,13 +196,21 @@ class SoftBoundModel:
             bound_high_spread=0.0, bound_low_spread=0.0, rate_spread=0.0, forming_spread=0.0
         )
 
+    def without_variation(self) -> Self:
+        """Return the model with all devices alike, and all pulses."""
+        still = np.zeros(TABLE_BINS)
+        return self.without_spread().with_parameters(
+            set_sigma=still, reset_sigma=still, cycle_spread=0.0, fresh_spread=0.0
+        )
+
+    @property
+    def is_still(self) -> bool:
+        """Whether cells stay where pulses leave them: no relaxation."""
+        return not (np.any(self.relaxation_drift) or np.any(self.relaxation_sigma))
+
     def packed(self) -> npt.NDArray[np.void]:
         """Return the parameters as one record, shape (1,), as the compiled equations take them."""
-        layout = np.dtype([(spec.name, np.float64, spec.shape) for spec in self.specs()])
-        record = np.zeros(1, layout)
-        for name, value in self.parameters.items():
-            record[name][0] = value
-        return record
+        return packed_record(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SoftBoundModel):

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.model import equations as eq
+from labctl_data.model import laws
 from labctl_data.model.compiled import compiled
-from labctl_data.model.equations import Packed
-from labctl_data.model.parameter import FloatArray
+from labctl_data.model.laws import SET, Packed
+from labctl_data.model.parameter import DeviceModel, FloatArray
 from labctl_data.model.soft_bound import SoftBoundModel
 
 
@@ -63,10 +64,8 @@ def relaxation(
     return out[0].reshape(shape), out[1].reshape(shape)
 
 
-def current(
-    model: SoftBoundModel, conductance: npt.ArrayLike, voltage: npt.ArrayLike
-) -> FloatArray:
-    """Return the current of the cell alone, in A; the conductance is that at 0.2 V."""
+def current(model: DeviceModel, conductance: npt.ArrayLike, voltage: npt.ArrayLike) -> FloatArray:
+    """Return the current of a cell of any model alone, in A; the conductance is that of reads."""
     arguments, shape = _rows(conductance, voltage)
     out = np.zeros((1, arguments.shape[1]))
     _current(model.packed(), arguments, out)
@@ -87,8 +86,8 @@ def _pulse_step(packed: Packed, arguments: FloatArray, out: FloatArray) -> None:
         amplitude = eq.effective_amplitude(p, kind, arguments[2, i], gate)
         rho = eq.strength(p, kind, amplitude, arguments[3, i])
         low, high = eq.pulse_bounds(p, kind, amplitude, gate)
-        if rho > 0.0 and ((kind == eq.SET and g < high) or (kind != eq.SET and g > low)):
-            out[0, i] = eq.moved(p, kind, g, rho) - g
+        if rho > 0.0 and ((kind == SET and g < high) or (kind != SET and g > low)):
+            out[0, i] = eq.moved(p, kind, g, rho, (low, high)) - g
             out[1, i] = eq.spread_of_pulse(p, kind, g, rho)
 
 
@@ -115,4 +114,4 @@ def _relaxation(packed: Packed, arguments: FloatArray, out: FloatArray) -> None:
 def _current(packed: Packed, arguments: FloatArray, out: FloatArray) -> None:
     p = packed[0]
     for i in range(arguments.shape[1]):
-        out[0, i] = eq.current(p, arguments[0, i], arguments[1, i])
+        out[0, i] = laws.current(p, arguments[0, i], arguments[1, i])

@@ -1,8 +1,8 @@
 """One cell with its state: what it conducts now, what a pulse does to it, what a read sees.
 
-Scalar compiled functions over two tables of records: `devices` (what a cell is) and `states` (what
-has happened to it). The equations are those of `labctl_data.model.equations`; added here are state,
-random draws and ways to be stuck.
+Scalar compiled functions over two tables of records: `devices` (what a cell is, of the model's
+`device_type`) and `states` (what has happened to it). The equations are those of the device model,
+reached through `labctl_data.model.laws`; added here are state, random draws and what is stuck.
 """
 
 from __future__ import annotations
@@ -12,25 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from labctl_data.model import equations as eq
+from labctl_data.model import laws
 from labctl_data.model.compiled import inlined
-from labctl_data.model.equations import Packed
+from labctl_data.model.laws import NODE_SPACING, Pulse
+from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.random import Key
-
-DEVICE = np.dtype(
-    [
-        ("bound_high_factor", np.float64),  # d1, multiplies upper bounds
-        ("bound_low_factor", np.float64),  # d2, multiplies lower bounds
-        ("rate_factor", np.float64),  # d3, multiplies the strength of pulses
-        ("forming_voltage", np.float64),  # V
-        ("formed_conductance", np.float64),  # S, right after forming
-        ("fresh_conductance", np.float64),  # S, before forming
-        ("rtn_amplitude", np.float64),  # distance of the two states over g; 0: no RTN
-        ("rtn_time", np.float64),  # s, dwell time
-    ]
-)
-"""What a cell is: one record a cell, drawn from the seed or read from a chip file."""
 
 STATE = np.dtype(
     [
@@ -46,6 +33,7 @@ STATE = np.dtype(
         ("walk_node", np.int16),  # remembered part of the relaxation walk; -1: none
         ("walk_sum", np.float64),  # W at that node
         ("walk_slope", np.float64),  # Student number of the stretch after it
+        ("damage", np.float64),  # by forming too far and by wear; 1: dead
     ]
 )
 """What has happened to a cell. The walk_* fields only save work: they follow from the others."""
@@ -66,23 +54,8 @@ class Tables(NamedTuple):
     """DEVICE records, shape (n_cells,)."""
     states: Records
     """STATE records, shape (n_cells,)."""
-
-
-class Pulse(NamedTuple):
-    """A pulse, worked out for the median device."""
-
-    kind: int
-    """PulseKind."""
-    strength: float
-    """Reference pulses it equals."""
-    low: float
-    """Conductance below which it cannot leave a cell, in S."""
-    high: float
-    """Conductance above which it cannot leave a cell, in S."""
-    amplitude: float
-    """Voltage that reaches the cell, in V."""
-    reach: float
-    """Part of full forming that the gate allows."""
+    ambient: FloatArray
+    """Temperature of the chip, in K, shape (1,)."""
 
 
 LEAST_STRENGTH = 1e-6
@@ -91,9 +64,6 @@ FULL_STRENGTH = 0.3
 """Reference pulses from which a pulse sets relaxation going anew."""
 LEAST_CONDUCTANCE = 1e-8
 """Nothing relaxes below this, in S."""
-OPEN, SHORT = 1e-12, 5e-4
-"""Conductance of open and of shorted cells, in S."""
-_STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
 
 
 @inlined
@@ -105,16 +75,16 @@ def walk(t: Tables, cell: int, at: float) -> float:
     when. The last node is remembered in the state.
     """
     state = t.states[cell]
-    node = int(at / eq.NODE_SPACING)
+    node = int(at / NODE_SPACING)
     if state.walk_node < 0 or node < state.walk_node:
         state.walk_node = 0
         state.walk_sum = 0.0
         state.walk_slope = increment(t.key, cell, state.walk, 0)
     while state.walk_node < node:
-        state.walk_sum += state.walk_slope * math.sqrt(eq.NODE_SPACING)
+        state.walk_sum += state.walk_slope * math.sqrt(NODE_SPACING)
         state.walk_node += 1
         state.walk_slope = increment(t.key, cell, state.walk, state.walk_node)
-    past = max(at - node * eq.NODE_SPACING, 0.0)
+    past = max(at - node * NODE_SPACING, 0.0)
     return float(state.walk_sum + state.walk_slope * math.sqrt(past))
 
 
@@ -132,44 +102,37 @@ def increment(key: Key, cell: int, event: int, node: int) -> float:
 def disturb_walk(key: Key, cell: int, event: int, at: float) -> float:
     """Return the same walk for read disturb, in normal numbers and without memory."""
     total = 0.0
-    node = int(at / eq.NODE_SPACING)
+    node = int(at / NODE_SPACING)
     for k in range(node + 1):
         words = rnd.draw(key, cell, event, rnd.DISTURB, k)
-        length = eq.NODE_SPACING if k < node else max(at - node * eq.NODE_SPACING, 0.0)
+        length = NODE_SPACING if k < node else max(at - node * NODE_SPACING, 0.0)
         total += rnd.normal_pair(words[0], words[1])[0] * math.sqrt(length)
     return total
 
 
 @inlined
-def stuck_conductance(p: Packed, device: Record, stuck: int) -> float:
-    """Return what a cell of this StuckClass conducts, in S."""
-    if stuck == _STUCK_LOW:
-        return float(p.bound_low * device.bound_low_factor)
-    if stuck == _STUCK_HIGH:
-        return float(p.bound_high * device.bound_high_factor)
-    return OPEN if stuck == _STUCK_OPEN else SHORT
-
-
-@inlined
 def conductance_now(t: Tables, cell: int, now: float) -> float:
-    """Return the conductance at effective time `now`, in S, without noise.
+    """Return the conductance at effective time `now` and room temperature, in S, without noise.
 
     A cell that never felt a full pulse has settled long ago and does not relax.
     """
     p, state = t.model[0], t.states[cell]
     if state.stuck != 0:
-        return stuck_conductance(p, t.devices[cell], state.stuck)
+        return laws.stuck_conductance(p, t.devices[cell], state.stuck)
     g = state.conductance
     if state.walk > 0:
-        at = eq.decades(p, now - state.acted_at)
-        drift = eq.table_at(p, p.relaxation_drift, state.conductance)
-        sigma = eq.table_at(p, p.relaxation_sigma, state.conductance)
-        g += drift * at + sigma * walk(t, cell, at)
+        at = laws.decades(p, now - state.acted_at)
+        g = laws.relaxed(p, g, at, walk(t, cell, at))
     if state.disturb > 0.0:
-        at = eq.disturb_decades(p, state.disturb)
-        g += p.disturb_drift * at
-        g += p.disturb_sigma * disturb_walk(t.key, cell, state.walk, at)
+        at = laws.disturb_decades(p, state.disturb)
+        g = laws.disturbed(p, g, at, disturb_walk(t.key, cell, state.walk, at))
     return float(max(g, LEAST_CONDUCTANCE))
+
+
+@inlined
+def warm(t: Tables, cell: int, now: float) -> float:
+    """Return the same at the chip's temperature."""
+    return laws.at_temperature(t.model[0], conductance_now(t, cell, now), t.ambient[0])
 
 
 @inlined
@@ -201,19 +164,10 @@ def seen(t: Tables, cell: int, clock: tuple[float, float], averages: int) -> flo
     `clock` is (effective time, bench time), in s. With 0 averages nothing is read: the answer is
     free of noise and no read is counted.
     """
-    g = conductance_now(t, cell, clock[0])
+    g = warm(t, cell, clock[0])
     if averages == 0:
         return g
     return g * telegraph(t, cell, clock[1]) * read_noise(t, cell, averages)
-
-
-@inlined
-def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) -> Pulse:
-    """Work out a pulse for the median device."""
-    effective = eq.effective_amplitude(p, kind, amplitude, gate)
-    low, high = eq.pulse_bounds(p, kind, effective, gate)
-    reach = eq.upper_bound(p, gate) / p.bound_high
-    return Pulse(kind, eq.strength(p, kind, effective, width), low, high, effective, reach)
 
 
 @inlined
@@ -240,19 +194,21 @@ def relax_anew(t: Tables, cell: int, conductance: float, now: float) -> None:
 
 @inlined
 def form(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
-    """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
-    device, state = t.devices[cell], t.states[cell]
-    if pulse.kind != eq.SET or pulse.amplitude < device.forming_voltage or pulse.reach <= 0.0:
+    """Form a fresh cell, if the pulse does."""
+    state = t.states[cell]
+    conductance, damage = laws.formed(t.model[0], t.devices[cell], pulse)
+    if conductance <= 0.0:
         return False
     state.formed = 1
+    state.damage = damage
     state.events += np.uint32(1)
-    relax_anew(t, cell, device.formed_conductance * pulse.reach, now)
+    relax_anew(t, cell, conductance, now)
     return True
 
 
 @inlined
 def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
-    """Move a formed cell: g <- clip(moved(g, rho) + sigma(g) sqrt(rho) xi) to the bounds.
+    """Move a formed cell: g <- clip(moved(g, rho) + sigma(g, rho) xi) to the bounds.
 
     Nothing happens on the far side of the bound, or below `LEAST_STRENGTH`. A pulse weaker than
     `FULL_STRENGTH` moves the cell on its running relaxation; a full one starts it anew, from the
@@ -263,17 +219,17 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     rho = pulse.strength * device.rate_factor
     if rho < LEAST_STRENGTH:
         return False
-    low, high = pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
+    low, high = laws.device_bounds(p, device, pulse, state.damage)
     g = conductance_now(t, cell, now)
-    if (g >= high) if pulse.kind == eq.SET else (g <= low):
+    if (g >= high) if pulse.kind == laws.SET else (g <= low):
         return False
     words = rnd.draw(t.key, cell, state.events, rnd.PULSE, 0)
     step_normal, rate_normal = rnd.normal_pair(words[0], words[1])
-    if p.cycle_spread > 0.0:
-        rho *= math.exp(p.cycle_spread * (rate_normal - 0.5 * p.cycle_spread))
-    after = eq.moved(p, pulse.kind, g, rho)
-    after += eq.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
+    rho = laws.cycle_strength(p, rho, rate_normal)
+    after = laws.moved(p, pulse.kind, g, rho, (low, high))
+    after += laws.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
     after = min(max(after, min(low, g)), max(high, g))
+    state.damage += laws.wear(p, device, g, after)
     state.events += np.uint32(1)
     moved = state.conductance + after - g
     if rho < FULL_STRENGTH:

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.cells import Geometry
-from labctl_data.errors import ModelError
 from labctl_data.mac_plan import MacPlan
-from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel
+from labctl_data.model import DeviceModel, FloatArray, laws
 from labctl_instruments.chip import kernels
-from labctl_instruments.chip.cell import DEVICE, STATE, Tables
+from labctl_instruments.chip.cell import STATE, Tables
 from labctl_instruments.chip.converters import ConverterSpread
 from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.kernels import IndexArray
@@ -35,6 +34,8 @@ ROOM_TEMPERATURE = 298.15
 _BOLTZMANN = 8.617333262e-5
 """Boltzmann's constant in eV/K."""
 _DERIVED = ("walk_node", "walk_sum", "walk_slope")
+_LATER = ("conflicts", "ambient", "damage")
+"""What older states do not hold: none, room temperature, none."""
 
 
 class Chip:
@@ -47,8 +48,8 @@ class Chip:
 
     Parameters
     ----------
-    model : SoftBoundModel
-        The device model.
+    model : DeviceModel
+        The device model; its equations follow `labctl_data.model.laws`.
     geometry : Geometry
         Size of the chip.
     seed : int
@@ -58,9 +59,9 @@ class Chip:
     stuck : ndarray of shape (pe, row, column), int, optional
         StuckClass of each cell.
     cell_parameters : mapping of str to ndarray of shape (pe, row, column), optional
-        Device parameters that replace the drawn ones; see `DEVICE` for names and units.
+        Device parameters that replace the drawn ones; see `device_type` for names and units.
     noise : bool
-        Whether reads are noisy and cells relax; see `SoftBoundModel.without_noise`.
+        Whether reads are noisy and cells relax; see `DeviceModel.without_noise`.
     threads : int, optional
         Threads of large calls; all processors by default.
     wire_resistance : float
@@ -83,8 +84,6 @@ class Chip:
         wire_resistance: float = 0.0,
         converters: ConverterSpread | None = None,
     ) -> None:
-        if not isinstance(model, SoftBoundModel):
-            raise ModelError(f"chip: can simulate the model soft-bound, found {model.name}")
         self.model = model if noise else model.without_noise()
         self.geometry = geometry
         self.seed = seed
@@ -92,8 +91,9 @@ class Chip:
         self._tables = Tables(
             self.model.packed(),
             key_of(seed),
-            np.zeros(geometry.n_cells, DEVICE),
+            np.zeros(geometry.n_cells, laws.device_type(model)),
             np.zeros(geometry.n_cells, STATE),
+            np.array([ROOM_TEMPERATURE]),
         )
         self._clock = np.array([0.0, 0.0, 1.0])  # anchor: bench time, effective time, acceleration
         self._mac_events = 0
@@ -104,11 +104,7 @@ class Chip:
         if not noise:
             self._tables.devices["rtn_amplitude"] = 0.0
         self._begin(state, stuck)
-        self._is_still = not (
-            self.model.relaxation_drift.any()
-            or self.model.relaxation_sigma.any()
-            or self._tables.devices["rtn_amplitude"].any()
-        )
+        self._is_still = self.model.is_still and not self._tables.devices["rtn_amplitude"].any()
         self._periphery = Periphery(
             self.model,
             geometry,
@@ -120,8 +116,8 @@ class Chip:
 
     def _replace_devices(self, cell_parameters: Mapping[str, npt.ArrayLike]) -> None:
         for name, values in cell_parameters.items():
-            if name not in (DEVICE.names or ()):
-                raise ChipError(f"chip: unknown cell parameter '{name}'; there are {DEVICE.names}")
+            if name not in (names := self._tables.devices.dtype.names or ()):
+                raise ChipError(f"chip: unknown cell parameter '{name}'; there are {names}")
             self._tables.devices[name] = self._map(values, f"cell parameter {name}").reshape(-1)
 
     def _begin(self, state: str, stuck: npt.ArrayLike | None) -> None:
@@ -143,12 +139,16 @@ class Chip:
     # Time
 
     def set_temperature(self, kelvin: float, time: float) -> None:
-        """Change the temperature at bench time `time`: relaxation speeds up by Arrhenius' law."""
+        """Change the temperature at bench time `time`: relaxation speeds up by Arrhenius' law.
+
+        What cells conduct changes as the model's `at_temperature` says.
+        """
         if kelvin <= 0.0:
             raise ChipError(f"chip: a temperature must be above 0 K, found {kelvin:g}")
         inverse = 1.0 / ROOM_TEMPERATURE - 1.0 / kelvin
         acceleration = np.exp(self.model.activation_energy / _BOLTZMANN * inverse)
         self._clock[:] = time, self._effective(time), acceleration
+        self._tables.ambient[0] = kelvin
         self._changes += 1
 
     def _effective(self, time: npt.ArrayLike) -> FloatArray:
@@ -320,6 +320,11 @@ class Chip:
             )
         return Lines(*arrays), pe * rows * columns
 
+    def is_on(self, word_lines: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Return whether cells conduct at these word-line voltages, in V over their source end."""
+        record, gates = self._tables.model[0], np.asarray(word_lines, np.float64)
+        return np.array([laws.is_on(record, gate) for gate in gates.ravel()]).reshape(gates.shape)
+
     def mac(
         self, vectors: npt.NDArray[np.uint8], rows: npt.ArrayLike, plan: MacPlan, time: float
     ) -> tuple[npt.NDArray[np.int32], int]:
@@ -390,7 +395,7 @@ class Chip:
         states = self._tables.states
         self._changes += 1
         states["conductance"][cells] = conductance
-        for name in ("acted_at", "disturb", "walk"):
+        for name in ("acted_at", "disturb", "walk", "damage"):
             states[name][cells] = 0
         states["formed"][cells] = 1
         states["walk_node"][cells] = -1
@@ -408,17 +413,18 @@ class Chip:
             **maps,
             "conflicts": self.conflicts,
             "clock": self._clock.copy(),
+            "ambient": self._tables.ambient.copy(),
             "mac_events": np.array(self._mac_events),
         }
 
     def restore(self, state: Mapping[str, npt.ArrayLike]) -> None:
         """Take up a state that `state` returned; ChipError if it is of another chip."""
-        known = (set(STATE.names or ()) - set(_DERIVED)) | {"clock", "mac_events"}
-        if set(state) - {"conflicts"} != known:  # states of old have none
+        known = (set(STATE.names or ()) - set(_DERIVED) - set(_LATER)) | {"clock", "mac_events"}
+        if set(state) - set(_LATER) != known:
             raise ChipError(f"chip: a state holds {sorted(known)}, found {sorted(state)}")
         maps = {
             name: self._map(state[name], f"state {name}")
-            for name in known - {"clock", "mac_events"}
+            for name in (known | {"damage"} & set(state)) - {"clock", "mac_events"}
         }
         for name, values in maps.items():
             self._tables.states[name] = values.reshape(-1)
@@ -426,15 +432,16 @@ class Chip:
         self._changes += 1
         self._clock[:] = np.asarray(state["clock"], np.float64)
         self._mac_events = int(np.asarray(state["mac_events"]))
+        self._tables.ambient[0] = np.asarray(state.get("ambient", [ROOM_TEMPERATURE]))[0]
         if "conflicts" in state:
             self._conflicts = self._map(state["conflicts"], "state conflicts").astype(np.uint32)
             self._conflicts = self._conflicts.reshape(-1)
 
     def cell_parameters(self) -> dict[str, FloatArray]:
-        """Return what each cell is: maps of shape (pe, row, column); see `DEVICE`."""
+        """Return what each cell is: maps of shape (pe, row, column); see `device_type`."""
         return {
             name: self._tables.devices[name].reshape(self.geometry.shape).copy()
-            for name in DEVICE.names or ()
+            for name in self._tables.devices.dtype.names or ()
         }
 
     # Work

@@ -12,19 +12,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.model import equations as eq
+from labctl_data.model import laws
 from labctl_data.model.compiled import compiled, inlined
+from labctl_data.model.laws import Pulse
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip import random as rnd
 from labctl_instruments.chip.cell import (
     LEAST_STRENGTH,
-    Pulse,
     Tables,
     act,
-    conductance_now,
-    pulse_of,
     seen,
     telegraph,
+    warm,
 )
 
 IndexArray = npt.NDArray[np.int64]
@@ -34,32 +33,35 @@ Share = tuple[int, int]
 @compiled
 def draw_devices(t: Tables) -> None:
     """Draw what every cell is, from the model's spreads and the seed."""
-    p = t.model[0]
     for cell in range(t.devices.shape[0]):
-        device = t.devices[cell]
         a = rnd.draw(t.key, cell, 0, rnd.DEVICE, 0)
         b = rnd.draw(t.key, cell, 0, rnd.DEVICE, 1)
         c = rnd.draw(t.key, cell, 0, rnd.DEVICE, 2)
-        first, second = rnd.normal_pair(a[0], a[1])
-        third, forming = rnd.normal_pair(a[2], a[3])
-        fresh, dwell = rnd.normal_pair(b[0], b[1])
-        device.bound_high_factor = math.exp(p.bound_high_spread * first)
-        device.bound_low_factor = math.exp(p.bound_low_spread * second)
-        device.rate_factor = math.exp(p.rate_spread * third)
-        device.forming_voltage = p.forming_voltage + p.forming_spread * forming
-        device.fresh_conductance = p.fresh_conductance * math.exp(p.fresh_spread * fresh)
-        span = p.formed_high - p.formed_low
-        device.formed_conductance = p.formed_low + span * rnd.uniform(b[2])
-        telegraphic = rnd.uniform(b[3]) < p.rtn_fraction
-        device.rtn_amplitude = p.rtn_amplitude * 2.0 * rnd.uniform(c[0]) if telegraphic else 0.0
-        device.rtn_time = p.rtn_time * math.exp(dwell)
+        d = rnd.draw(t.key, cell, 0, rnd.DEVICE, 3)
+        normals = (
+            *rnd.normal_pair(a[0], a[1]),
+            *rnd.normal_pair(a[2], a[3]),
+            *rnd.normal_pair(b[0], b[1]),
+            *rnd.normal_pair(d[0], d[1]),
+        )
+        uniforms = (
+            rnd.uniform(b[2]),
+            rnd.uniform(b[3]),
+            rnd.uniform(c[0]),
+            rnd.uniform(c[1]),
+            rnd.uniform(c[2]),
+            rnd.uniform(c[3]),
+            rnd.uniform(d[2]),
+            rnd.uniform(d[3]),
+        )
+        laws.draw_device(t.model[0], t.devices[cell], normals, uniforms)
 
 
 @compiled
 def conductances(t: Tables, index: IndexArray, now: FloatArray, out: FloatArray) -> None:
     """Fill `out` with true conductances at effective times `now`."""
     for i in range(index.shape[0]):
-        out[i] = conductance_now(t, index[i], now[i])
+        out[i] = warm(t, index[i], now[i])
 
 
 @compiled
@@ -70,7 +72,7 @@ def standing(
     for i in range(index.shape[0]):
         cell = index[i]
         if share[0] <= cell < share[1]:
-            out[i] = conductance_now(t, cell, clock[0]) * telegraph(t, cell, clock[1])
+            out[i] = warm(t, cell, clock[0]) * telegraph(t, cell, clock[1])
 
 
 @compiled
@@ -83,7 +85,7 @@ def measure(
     share: Share,
 ) -> None:
     """Fill `out` with currents at (voltage, averages); clock rows: effective time, bench time."""
-    amperes_per_siemens = eq.current(t.model[0], 1.0, read[0])
+    amperes_per_siemens = laws.current(t.model[0], 1.0, read[0])
     for i in range(index.shape[0]):
         cell = index[i]
         if share[0] <= cell < share[1]:
@@ -98,13 +100,13 @@ def pulse(
     """Pulse cells; rows of `numbers`: amplitude, width, gate, effective time."""
     p = t.model[0]
     last = -1
-    prepared = pulse_of(p, 0, 0.0, 0.0, 0.0)
+    prepared = laws.pulse_of(p, 0, 0.0, 0.0, 0.0)
     for i in range(index.shape[0]):
         cell = index[i]
         if not share[0] <= cell < share[1]:
             continue
         if last < 0 or not same_pulse(kinds, numbers, i, last):
-            prepared = pulse_of(p, kinds[i], numbers[0, i], numbers[1, i], numbers[2, i])
+            prepared = laws.pulse_of(p, kinds[i], numbers[0, i], numbers[1, i], numbers[2, i])
             last = i
         t.states[cell].pulses += np.uint32(1)
         act(t, cell, prepared, numbers[3, i])
@@ -130,13 +132,13 @@ def stress(t: Tables, index: IndexArray, pulses: tuple[float, float, float], now
     """
     p = t.model[0]
     voltage, width, count = pulses
-    one = pulse_of(p, eq.SET, voltage, width, p.reset_gate)
+    one = laws.pulse_of(p, laws.SET, voltage, width, laws.open_gate(p))
     many = Pulse(one.kind, one.strength * count, one.low, one.high, one.amplitude, one.reach)
     for i in range(index.shape[0]):
         cell = index[i]
         if one.strength >= LEAST_STRENGTH:
             act(t, cell, many, now)
-        t.states[cell].disturb += count * eq.disturb_rate(p, voltage)
+        t.states[cell].disturb += count * laws.disturb_rate(p, voltage)
 
 
 class SweepSettings(NamedTuple):
@@ -165,22 +167,22 @@ def sweep(
     and is then read. A compliance stops a SET where a transistor of that saturation would.
     """
     p = t.model[0]
-    highest = settings.compliance / p.saturation_voltage
-    limit = min(settings.compliance, eq.saturation_current(p, settings.gate))
+    highest = laws.compliance_bound(p, settings.compliance)
+    limit = min(settings.compliance, laws.saturation_current(p, settings.gate))
     for i in range(voltages.shape[0]):
         size = abs(voltages[i])
         if size == 0.0:
             continue
         kind = 0 if voltages[i] > 0.0 else 1
-        reached = eq.effective_amplitude(p, kind, size, settings.gate)
-        at_limit = eq.voltage_at(p, conductance_now(t, cell, clock[0, i]), limit)
-        full = pulse_of(p, kind, min(reached, at_limit), settings.dwell, settings.gate)
+        reached = laws.effective_amplitude(p, kind, size, settings.gate)
+        at_limit = laws.voltage_at(p, warm(t, cell, clock[0, i]), limit)
+        full = laws.pulse_of(p, kind, min(reached, at_limit), settings.dwell, settings.gate)
         if size > 0.5:
             t.states[cell].pulses += np.uint32(1)
         dwelt = Pulse(
             kind, full.strength, full.low, min(full.high, highest), full.amplitude, full.reach
         )
         act(t, cell, dwelt, clock[0, i])
-        amperes = eq.current(p, seen(t, cell, (clock[0, i], clock[1, i]), 1), reached)
+        amperes = laws.current(p, seen(t, cell, (clock[0, i], clock[1, i]), 1), reached)
         out[1, i] = 1.0 if min(amperes, limit) >= settings.compliance else 0.0
         out[0, i] = math.copysign(min(amperes, limit), voltages[i])

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.model import equations as eq
+from labctl_data.model import laws
 from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
-from labctl_instruments.chip.cell import Records, Tables, act, pulse_of, seen
+from labctl_instruments.chip.cell import Records, Tables, act, seen
 from labctl_instruments.chip.errors import ChipError
 
 LEAK = 1e-12
@@ -86,12 +86,12 @@ def drive_lines(t: Tables, first: int, lines: Lines, hold: Hold, currents: Float
     p = t.model[0]
     columns = lines.bit.shape[0]
     for row in range(lines.source.shape[0]):
-        if not lines.word[row] > p.gate_threshold:
+        if not laws.is_on(p, lines.word[row]):
             continue
         for column in range(columns):
             voltage = lines.bit[column] - lines.source[row]
             gate = lines.word[row] - min(lines.bit[column], lines.source[row])
-            if voltage == 0.0 or gate <= p.gate_threshold:
+            if voltage == 0.0 or not laws.is_on(p, gate):
                 continue
             amperes = through(t, first + row * columns + column, (voltage, gate), hold)
             currents[column] += amperes
@@ -149,9 +149,9 @@ def through(t: Tables, cell: int, bias: tuple[float, float], hold: Hold) -> floa
     if size > PROGRAMMING_VOLTAGE and hold.width > 0.0:
         t.states[cell].pulses += np.uint32(1)
     if hold.width > 0.0:
-        act(t, cell, pulse_of(p, 0 if voltage > 0.0 else 1, size, hold.width, gate), hold.now)
+        act(t, cell, laws.pulse_of(p, 0 if voltage > 0.0 else 1, size, hold.width, gate), hold.now)
     g = seen(t, cell, (hold.now, hold.time), hold.averages)
-    return eq.channel_current(p, g, voltage, gate)
+    return laws.channel_current(p, g, voltage, gate)
 
 
 @compiled
@@ -160,7 +160,7 @@ def seen_array(t: Tables, first: int, word: FloatArray, hold: Hold, out: FloatAr
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
             out[row, column] = 0.0
-            if word[row] > t.model[0].gate_threshold:
+            if laws.is_on(t.model[0], word[row]):
                 cell = first + row * out.shape[1] + column
                 out[row, column] = seen(t, cell, (hold.now, hold.time), hold.averages)
 
@@ -178,9 +178,9 @@ def channel_array(
             if g[row, column] > 0.0:
                 v = lines.bit[column] - lines.source[row]
                 gate = lines.word[row] - min(lines.bit[column], lines.source[row])
-                amperes[row, column] = eq.channel_current(p, g[row, column], v, gate)
-                above = eq.channel_current(p, g[row, column], v + h, gate)
-                below = eq.channel_current(p, g[row, column], v - h, gate)
+                amperes[row, column] = laws.channel_current(p, g[row, column], v, gate)
+                above = laws.channel_current(p, g[row, column], v + h, gate)
+                below = laws.channel_current(p, g[row, column], v - h, gate)
                 slopes[row, column] = max((above - below) / (2.0 * h), 1e-3 * g[row, column])
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
-from labctl_data.model import FloatArray, SoftBoundModel
+from labctl_data.model import DeviceModel, FloatArray
 from labctl_data.model.vectors import current
 from labctl_instruments.chip.converters import Converters, ConverterSpread
 from labctl_instruments.chip.crossbar import Tiles, Wires
@@ -30,7 +30,7 @@ class Periphery:
 
     Parameters
     ----------
-    model : SoftBoundModel
+    model : DeviceModel
         The device model: its I-V law and its read noise.
     geometry : Geometry
         The chip.
@@ -46,7 +46,7 @@ class Periphery:
 
     def __init__(
         self,
-        model: SoftBoundModel,
+        model: DeviceModel,
         geometry: Geometry,
         *,
         seed: int,

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.chip_file import CellState, ChipFile, read_chip, write_chip
-from labctl_data.errors import ModelError
-from labctl_data.model import TABLE_BINS, DeviceModel, SoftBoundModel, StuckClass, preset
+from labctl_data.model import DeviceModel, StuckClass, preset
 from labctl_instruments.bench.schema import BenchFile, VirtualTable
 from labctl_instruments.chip import Chip, ConverterSpread
 from labctl_instruments.errors import RackError
@@ -151,14 +150,7 @@ def _continued(
 
 def _plain(model: DeviceModel, virtual: VirtualTable) -> DeviceModel:
     """Return the model; without spread of cells and pulses where the bench file says so."""
-    if virtual.spread:
-        return model
-    if not isinstance(model, SoftBoundModel):
-        raise ModelError(f"virtual bench: model {model.name} has no spread to switch off")
-    still = np.zeros(TABLE_BINS)
-    return model.without_spread().with_parameters(
-        set_sigma=still, reset_sigma=still, cycle_spread=0.0, fresh_spread=0.0
-    )
+    return model if virtual.spread else model.without_variation()
 
 
 def _stuck(

@@ -272,7 +272,7 @@ class ProbedChip:
 
     def _stress(self, pe: int, lines: ArrayLines, *, width: float, count: int) -> None:
         seen = np.nan_to_num(lines.bit[np.newaxis, :] - lines.source[:, np.newaxis])
-        seen[~(lines.word > self._chip.model.gate_threshold)] = 0.0
+        seen[~self._chip.is_on(lines.word)] = 0.0
         geometry = self._router.geometry
         for voltage in np.unique(seen[seen != 0.0]):
             rows, columns = np.nonzero(seen == voltage)

@@ -105,12 +105,13 @@ def test_a_cell_off_the_chip_is_refused(make: Make, index: list[int]) -> None:
         make().currents(index, 0.2, 1, 0.0)
 
 
-def test_only_a_model_it_can_simulate_is_taken() -> None:
-    class Other:
-        name = "other"
+def test_a_model_whose_equations_lack_a_law_is_refused_by_its_name(yao: SoftBoundModel) -> None:
+    class Lawless(SoftBoundModel):
+        name = "lawless"
+        equations = "labctl_data.model.presets"
 
-    with pytest.raises(ModelError, match="can simulate the model soft-bound, found other"):
-        Chip(Other(), GEOMETRY, seed=1)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"lawless: module .*presets lacks the law 'draw_device'"):
+        Chip(Lawless.from_parameters(yao.parameters), GEOMETRY, seed=1)
 
 
 def test_a_read_is_noisy_by_the_stated_part_and_averages_down(yao: SoftBoundModel) -> None:
