@@ -13,11 +13,12 @@ import numpy as np
 from labctl.bench_choice import BenchChoice
 from labctl.errors import FailedError, ReportError
 from labctl.measured import FloatArray, statistics
+from labctl.twin import judge
 from labctl_data.chip_file import ChipFile, FittedParameter, read_chip
 from labctl_data.errors import NotAChipFileError
 from labctl_data.exporting import exporter
 from labctl_data.model import SoftBoundModel, StuckClass
-from labctl_data.run_file import open_run
+from labctl_data.run_file import Run, open_run
 from labctl_data.statistics import TwoSampleTest, two_sample_test
 from labctl_procedures.quantities import format_quantity
 
@@ -26,8 +27,8 @@ BENCH = "sim-board"
 SEED = 1
 _PREFIXED = ("S", "V", "A", "s")
 """Units that take a prefix; those of rates and powers are left in SI."""
-CELLS = "0/:/:"
-"""What is written there: one PE."""
+WRITTEN = {"cells": "0/:/:", "after": "1d, 1d"}
+"""What is written there, and when it is read: one PE, twice after a day."""
 
 
 def export_chip(file: Path, simulator: str, output: Path) -> None:
@@ -134,13 +135,14 @@ def describe(file: Path) -> ChipFacts:
 def compare(a: Path, b: Path) -> dict[str, TwoSampleTest]:
     """Compare two chips by their files.
 
-    A chip file is put behind a simulated bench and written to 32 levels; both sides with one seed,
-    so that a chip compared with itself is 0 away.
+    Beside a run file a chip file repeats that run, with another seed. Two chip files are put behind
+    a simulated bench and written to 32 levels; both with one seed, so that a chip compared with
+    itself is 0 away.
 
     Parameters
     ----------
     a, b : Path
-        Chip files, or run files: of one procedure, or of WriteVerify beside a chip file.
+        Chip files, or run files of one procedure, or one of each.
 
     Returns
     -------
@@ -152,7 +154,13 @@ def compare(a: Path, b: Path) -> dict[str, TwoSampleTest]:
     ReportError
         If the files have no statistic in common.
     """
-    distances = compare_samples(_samples(a), _samples(b))
+    runs = [run for run in (_run(a), _run(b)) if run]
+    if len(runs) == 1:
+        chip = b if runs[0].path == a else a
+        distances = {each.statistic: each.test for each in judge(runs, chip)}
+    else:
+        samples = [statistics(run) for run in runs] or [_simulated(a), _simulated(b)]
+        distances = compare_samples(*samples)
     if not distances:
         raise ReportError(f"{a} and {b}: no statistic in common to compare")
     return distances
@@ -175,12 +183,13 @@ def side_by_side(a: Path, b: Path) -> tuple[ParameterPair, ...]:
     return tuple(ParameterPair(each, others[each.name]) for each in first if each.name in others)
 
 
-def _samples(file: Path) -> dict[str, FloatArray]:
+def _run(file: Path) -> Run | None:
+    """Return a run file's run; None for a chip file."""
     try:
         read_chip(file)
     except NotAChipFileError:
-        return statistics(open_run(file))
-    return _simulated(file)
+        return open_run(file)
+    return None
 
 
 def _simulated(chip: Path) -> dict[str, FloatArray]:
@@ -191,7 +200,7 @@ def _simulated(chip: Path) -> dict[str, FloatArray]:
     with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
         path = Path(folder) / "write-verify.h5"
         with BenchChoice(BENCH, SEED, chip.resolve()).open() as station:
-            result = run(catalogue.make("WriteVerify", {"cells": CELLS}), station, path)
+            result = run(catalogue.make("WriteVerify", WRITTEN), station, path)
         if result.status != "complete":
             raise FailedError(f"{chip}: its write-verify ended as '{result.status}'")
         return statistics(open_run(path))

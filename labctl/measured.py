@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from labctl_data.run_file import Run
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+STILL = 1e-3
+"""Part of the time since the write within which cells do not relax: 0.0004 decades."""
 FRESH, MAP = 2, 3
 """Stages of a row of WriteVerify: the read that judges a finished write; a later map."""
 
@@ -59,6 +62,23 @@ class Written:
     def drift(self) -> FloatArray:
         """Change from the fresh read to the last map, shape (m,), in S; empty without a map."""
         return self.maps[-1].conductance - self.map_fresh if self.maps else np.empty(0)
+
+    @property
+    def error_later(self) -> FloatArray:
+        """Distance of the last map from the targets, shape (m,), in S; empty without a map."""
+        return self.maps[-1].conductance - self.map_targets if self.maps else np.empty(0)
+
+    @property
+    def read_noise(self) -> FloatArray:
+        """Relative error of one map's read, shape (m,), from two maps with no time between them.
+
+        Their difference over root two and the conductance; empty without two such maps.
+        """
+        for earlier, later in itertools.pairwise(self.maps):
+            if later.after - earlier.after < STILL * later.after:
+                middle = 0.5 * (earlier.conductance + later.conductance)
+                return (later.conductance - earlier.conductance) / (np.sqrt(2.0) * middle)
+        return np.empty(0)
 
 
 def written(run: Run) -> Written:
@@ -179,7 +199,13 @@ def statistics(run: Run) -> dict[str, FloatArray]:
     """Return the samples by which two chips are compared, in SI, one value a cell or sum."""
     if run.procedure == "WriteVerify":
         table = written(run)
-        samples = {"pulses_to_target": table.pulses, "drift": table.drift}
+        samples = {
+            "level_error": table.fresh - table.targets,
+            "level_error_later": table.error_later,
+            "pulses_to_target": table.pulses,
+            "drift": table.drift,
+            "read_noise": table.read_noise,
+        }
     elif run.procedure in _CHANGE:
         seen = watched(run)
         change = seen.conductance[-1] - seen.conductance[0]

@@ -117,7 +117,7 @@ def play(
 
     with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
         file = Path(folder) / "rehearsal.h5"
-        stand_in = _stand_in(where, Path(folder))
+        stand_in = simulated_like(where, Path(folder))
         with stand_in.open() as station:
             began, began_wall = station.now(), time.monotonic()
             result = run(procedure, station, file, progress=progress)
@@ -173,7 +173,7 @@ def _model(where: BenchChoice) -> DeviceModel | None:
     return preset(virtual.preset) if virtual and virtual.preset else None
 
 
-def _stand_in(where: BenchChoice, folder: Path) -> BenchChoice:
+def simulated_like(where: BenchChoice, folder: Path) -> BenchChoice:
     """Return a simulated bench of the shape of the one chosen, whose state nobody will miss."""
     from labctl_instruments import load_bench
 

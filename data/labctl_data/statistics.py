@@ -24,6 +24,15 @@ class TwoSampleTest:
     sizes: tuple[int, int]
     """Values in each sample."""
 
+    @property
+    def noise_floor(self) -> float:
+        """Distance that chance alone exceeds in one of twenty pairs of samples of these sizes.
+
+        Smirnov's asymptotic law: sqrt(-ln(0.05/2)/2 (1/n + 1/m)).
+        """
+        n, m = self.sizes
+        return math.sqrt(-math.log(0.05 / 2) / 2 * (1 / n + 1 / m))
+
     def agrees(self, *, level: float = 0.01) -> bool:
         """Tell whether the samples cannot be told apart at this level of significance."""
         return self.p_value >= level

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from labctl.cli.options import existing_file
+from labctl.cli.distances import distance_table, held_out_tables
+from labctl.cli.options import NewFile, VerbGroup, existing_file
 from labctl.cli.output import facts_table, headed, json_option, say, table
 from labctl.configuration import refuse_existing
 
 
-@click.group("chip")
+@click.group("chip", cls=VerbGroup)
 def command() -> None:
     """Show a chip file, compare two chips, or export one for another simulator."""
 
@@ -39,7 +40,8 @@ def show(file: Path, as_json: bool) -> None:
         },
         headed(file, f": {facts.model}"),
         listing,
-        facts_table({**facts.quality, **facts.cells}),
+        facts_table({**{k: v for k, v in facts.quality.items() if k != "held_out"}, **facts.cells}),
+        *held_out_tables(facts.quality),
     )
 
 
@@ -50,18 +52,17 @@ def show(file: Path, as_json: bool) -> None:
 def compare(a: Path, b: Path, as_json: bool) -> None:
     """Compare the statistics of two chips: KS distance of each, with its p-value.
 
-    A and B are chip files, or run files of one procedure. A chip file is put behind a simulated
-    bench and one PE is written to 32 levels, with the same seed on both sides; its parameters
-    are shown beside the other's.
+    A and B are run files of one procedure, chip files, or one of each. A chip file beside a run
+    is put behind a simulated bench like the run's, and the run repeated on it with another seed.
+    Two chip files write one PE to 32 levels with one seed, and are read a day later; their
+    parameters are shown side by side.
     """
     from labctl.chips import compare as compare_chips
     from labctl.chips import side_by_side
+    from labctl.twin import distance_facts
 
-    rows = compare_chips(a, b)
-    listing = table("statistic", "KS distance", "p", "n", "m")
-    for name, each in rows.items():
-        sizes = (str(size) for size in each.sizes)
-        listing.add_row(name, f"{each.distance:.4f}", f"{each.p_value:.3g}", *sizes)
+    rows = {name: distance_facts(test) for name, test in compare_chips(a, b).items()}
+    listing = distance_table(rows)
     parameters = side_by_side(a, b)
     beside = table("parameter", "A", "+-", "B", "+-")
     for pair in parameters:
@@ -83,7 +84,7 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".py"),
     help="The Python module to write; must not exist.",
 )
 @json_option

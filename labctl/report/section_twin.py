@@ -12,6 +12,9 @@ from labctl.report.words import count
 from labctl_data.run_file import Run
 from labctl_data.statistics import TwoSampleTest
 
+_UNITS = {"pulses_to_target": (1.0, ""), "mac_error": (1.0, ""), "read_noise": (100.0, " / %")}
+"""Scale and unit of the statistics that are no conductances."""
+
 
 def comparison_section(runs: Sequence[Run]) -> Section | None:
     """Return how far each later run of a procedure differs from the first; None without a pair.
@@ -95,12 +98,11 @@ def _picture(
     name: str, a: FloatArray, b: FloatArray, names: tuple[str, str], found: TwoSampleTest
 ) -> Picture:
     quantity = name.replace("_", " ")
-    counted = name in ("pulses_to_target", "mac_error")
-    scale = 1.0 if counted else 1e6
+    scale, unit = _UNITS.get(name, (1e6, " / \u00b5S"))
     return Picture(
         cumulative_picture(
             {names[0]: a * scale, names[1]: b * scale},
-            quantity if counted else f"{quantity} / \u00b5S",
+            f"{quantity}{unit}",
             logarithmic=name == "pulses_to_target",
         ),
         f"Cumulative distributions of {quantity}; KS distance {found.distance:.3f}.",

@@ -76,14 +76,16 @@ def gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
 
 
 def _usual_traces(writes: Writes) -> npt.NDArray[np.bool_]:
-    """Return which traces had pulses of the most common SET and RESET shapes alone."""
+    """Return which traces had pulses of the usual SET and RESET shapes alone.
+
+    Usual is the shape that most cells had: a few cells written often, with pulses of every shape,
+    say less of a chip than many cells written once.
+    """
     usual = np.ones(writes.n_traces, bool)
     for kind in PulseKind:
         rows = np.flatnonzero((writes.stage == VERIFY) & (writes.kind == kind))
         if len(rows) and np.any(np.ptp(writes.shape[rows], axis=0) > 0):
-            _, which, count = np.unique(
-                writes.shape[rows], axis=0, return_inverse=True, return_counts=True
-            )
-            odd = rows[which.ravel() != int(np.argmax(count))]
-            usual[writes.trace[odd]] = False
+            which = np.unique(writes.shape[rows], axis=0, return_inverse=True)[1].ravel()
+            met = np.unique(np.stack([which, writes.cell[rows]]), axis=1)[0]
+            usual[writes.trace[rows[which != int(np.argmax(np.bincount(met)))]]] = False
     return usual

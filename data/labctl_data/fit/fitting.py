@@ -249,14 +249,16 @@ def _tell_disturb(estimates: Estimates, evidence: Evidence, ends: Pairs) -> None
 
 
 def _tell_formed(estimates: Estimates, evidence: Evidence) -> None:
-    """Tell between what conductances the cells were after forming, where the run began there."""
+    """Tell between what conductances the cells were after forming, where the runs began there."""
     writes, model = evidence.writes, estimates.model
-    found = writes.conductance[writes.stage == FIRST]
+    rows = np.flatnonzero(writes.stage == FIRST)
+    rows = rows[np.unique(writes.cell[rows], return_index=True)[1]]  # later writes begin elsewhere
+    found = writes.conductance[rows]
     if np.quantile(found, 0.05) < FORMED * model.window_high:
         return
-    noise = model.read_noise**2 * np.mean(found**2 / writes.averages[writes.stage == FIRST])
+    noise = float(model.read_noise**2 * np.mean(found**2 / writes.averages[rows]))
     # Uniform between the ends: variance is a twelfth of the squared width.
-    half = float(np.sqrt(3 * max(np.var(found) - noise, 0.0)))
+    half = float(np.sqrt(3 * max(float(np.var(found)) - noise, 0.0)))
     error = float(2 * half / np.sqrt(len(found))) + 1e-12
     source, middle = evidence.named("WriteVerify"), float(np.mean(found))
     if half > 0:

@@ -23,6 +23,8 @@ from labctl_data.errors import ModelError
 from labctl_data.model import FloatArray, SoftBoundModel, vectors
 from labctl_data.pulse import PulseKind
 
+LEAST_CELLS = 5
+"""Cells below which a condition is not judged."""
 LEAST_VALUES = 3
 """Amplitudes, widths and gates at which cells must respond before laws are fitted."""
 MAD_TO_SIGMA = 1.4826
@@ -69,6 +71,8 @@ class Medians:
     @property
     def shortage(self) -> str:
         """Of which axes too few values make cells respond; empty when there are enough."""
+        if not len(self.amplitude):
+            return f"no condition has the {LEAST_CELLS} cells that a median asks for"
         short = []
         for axis in ("amplitude", "width", "gate"):
             values = getattr(self, axis)

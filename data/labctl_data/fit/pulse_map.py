@@ -17,12 +17,10 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from labctl_data.fit.pulse_laws import LAWS, MAD_TO_SIGMA, Medians, solve
+from labctl_data.fit.pulse_laws import LAWS, LEAST_CELLS, MAD_TO_SIGMA, Medians, solve
 from labctl_data.model import FloatArray, SoftBoundModel
 from labctl_data.pulse import PulseKind
 
-LEAST_CELLS = 5
-"""Cells below which a condition is not judged."""
 RESPONSE = 5.0
 """Errors by which the median of a condition must move to count as a response."""
 LEAST_MOTION = 0.1
@@ -121,7 +119,8 @@ def medians_of(pulses: PulseMap, kind: PulseKind) -> Medians:
     spread = np.array([np.median(np.abs(move - np.median(move))) for move in moves])
     # A median of n normal numbers is 1.25 times less sure than their mean.
     error = 1.25 * MAD_TO_SIGMA * spread / np.sqrt(count[kept])
-    error = np.maximum(error, 0.1 * np.median(error))
+    if len(kept):
+        error = np.maximum(error, 0.1 * np.median(error))
     before = np.array([np.median(pulses.before[group]) for group in groups])
     towards = moved if kind == PulseKind.SET else -moved
     responds = towards > np.maximum(RESPONSE * error, LEAST_MOTION * before)

@@ -141,8 +141,9 @@ def test_a_twin_is_compared_with_the_original_and_not_shown_on_its_own(made):
     titles = [section.title for section in page.sections]
     assert titles == ["32 levels", "Twin and original", "Provenance"]
     listing = _section(page, "Twin").parts[0]
-    assert [row[0] for row in listing.rows] == ["pulses to target", "drift"]
-    assert [row[3:] for row in listing.rows] == [["2,048", "2,048"]] * 2
+    names = ["level error", "level error later", "pulses to target", "drift"]
+    assert [row[0] for row in listing.rows] == names
+    assert [row[3:] for row in listing.rows] == [["2,048", "2,048"]] * 4
 
 
 def test_retention_says_how_far_the_mean_moved(made):

@@ -1,0 +1,30 @@
+"""Kolmogorov-Smirnov distances as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from labctl.cli.output import headed, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def distance_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Return the distances by statistic, as `labctl.twin.distance_facts` gives them."""
+    listing = table("statistic", "KS distance", "chance exceeds in 5 %", "p", "n", "m")
+    for name, each in found.items():
+        numbers = f"{each['distance']:.4f}", f"{each['noise_floor']:.4f}", f"{each['p_value']:.3g}"
+        listing.add_row(name, *numbers, *(str(size) for size in each["sizes"]))
+    return listing
+
+
+def held_out_tables(quality: Mapping[str, Any]) -> tuple[RenderableType, ...]:
+    """Return what the quality of a fit says of held-out cells; nothing where none were."""
+    noted = quality.get("held_out")
+    if not noted:
+        return ()
+    head = headed("the twin on held-out cells", f": {noted['cells']} that the fit did not see")
+    return head, distance_table(noted["ks"])
