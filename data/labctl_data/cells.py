@@ -134,13 +134,15 @@ class Cells:
 
     def index(self, geometry: Geometry) -> IntArray:
         """Return the flat (C order) index of each cell, shape (n,); refuse cells off the chip."""
-        outside = (self.addresses < 0) | (self.addresses >= np.array(geometry.shape))
-        if outside.any():
+        try:
+            index = np.ravel_multi_index(tuple(self.addresses.T), geometry.shape)
+        except ValueError as error:
+            outside = (self.addresses < 0) | (self.addresses >= np.array(geometry.shape))
             address = "/".join(str(part) for part in self.addresses[outside.any(axis=1)][0])
             raise CellsError(
                 f"cell {address} lies outside the chip {geometry.shape} (pe, row, col)"
-            )
-        return np.asarray(np.ravel_multi_index(tuple(self.addresses.T), geometry.shape), np.int64)
+            ) from error
+        return np.asarray(index, np.int64)
 
     def blocks(self, size: int) -> Iterator[Cells]:
         """Yield the cells in runs of at most `size`."""

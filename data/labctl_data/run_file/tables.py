@@ -124,10 +124,12 @@ class Buffer:
         return RunFileError(f"{self._where}: rows without {missing}, with unknown {unknown}")
 
     def _length(self, arrays: Mapping[str, Array]) -> int:
-        lengths = {name: array.shape for name, array in arrays.items() if array.ndim}
-        if len(set(lengths.values())) > 1 or any(len(shape) > 1 for shape in lengths.values()):
+        shapes = {array.shape for array in arrays.values() if array.ndim} or {(1,)}
+        shape = shapes.pop()
+        if shapes or len(shape) > 1:
+            lengths = {name: array.shape for name, array in arrays.items() if array.ndim}
             raise RunFileError(f"{self._where}: asked for columns of one length, found {lengths}")
-        return next(iter(lengths.values()))[0] if lengths else 1
+        return int(shape[0])
 
     def _cast(self, name: str, value: npt.ArrayLike) -> Array:
         array, dtype = np.asarray(value), self._dtypes[name]
@@ -138,7 +140,7 @@ class Buffer:
         if array.dtype.kind not in ("biuf" if dtype.kind == "f" else "biu"):
             raise self._unfit(name, array)
         cast = array.astype(dtype)
-        if dtype.kind != "f" and not np.array_equal(cast, array):
+        if dtype.kind != "f" and not (cast == array).all():
             raise self._unfit(name, array)
         return cast
 

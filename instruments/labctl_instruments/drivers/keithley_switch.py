@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from labctl_instruments.drivers.tsp_instrument import TspInstrument
@@ -69,11 +70,7 @@ class KeithleySwitch(TspInstrument):
 
     def exchange_channels(self, opened: Iterable[str], closed: Iterable[str]) -> None:
         """Open some channels, then close others, in one message; the rest stay as they are."""
-        commands = []
-        for verb, channels in (("open", sorted(opened)), ("close", sorted(closed))):
-            if channels:
-                commands.append(f'channel.{verb}("{",".join(channels)}")')
-        self.execute(" ".join(commands))
+        self.execute(_exchange(tuple(opened), tuple(closed)))
 
     def output_off(self) -> None:
         """Open every crosspoint."""
@@ -82,3 +79,10 @@ class KeithleySwitch(TspInstrument):
     def outputs_on(self) -> tuple[str, ...]:
         """Return the channels that are closed."""
         return tuple(sorted(self.closed))
+
+
+@functools.lru_cache(maxsize=256)
+def _exchange(opened: tuple[str, ...], closed: tuple[str, ...]) -> str:
+    """Return the command that opens some channels, then closes others."""
+    lists = (("open", sorted(opened)), ("close", sorted(closed)))
+    return " ".join(f'channel.{verb}("{",".join(names)}")' for verb, names in lists if names)

@@ -43,6 +43,8 @@ class Pulses:
 
     def only(self, k: int) -> Pulses:
         """Return the pulse of the k-th cell alone."""
+        if len(self.index) == 1:
+            return self
         one = slice(k, k + 1)
         return Pulses(
             self.cells[one],
@@ -178,6 +180,8 @@ class Admission:
             )
 
     def _check_distinct(self, cells: Cells, index: IntArray) -> None:
+        if len(index) < 2:
+            return
         seen = np.zeros(self.bench.geometry.n_cells, dtype=np.bool_)
         seen[index] = True
         if np.count_nonzero(seen) == len(index):
@@ -197,7 +201,7 @@ class Admission:
 def _one_each(values: npt.NDArray[Any], n: int, name: str) -> npt.NDArray[Any]:
     if values.shape not in ((), (n,)):
         raise StationError(f"pulse {name}: expected one value or {n}, found shape {values.shape}")
-    return np.broadcast_to(values, (n,))
+    return values if values.ndim else np.broadcast_to(values, (n,))
 
 
 def _compact(values: npt.NDArray[Any]) -> npt.ArrayLike:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from labctl_data.cells import Cells, Geometry
 from labctl_data.pulse import PulseKind
 from labctl_instruments.station.routing import Lines, RowArray
+
+_KEPT = 8
+"""Configurations that are kept."""
 
 
 class Address(NamedTuple):
@@ -49,22 +53,21 @@ class Biases:
         self._geometry = geometry
         self._at = terminals
         self._lines = Lines(geometry)
+        # A cell that is written is pulsed and read by turns.
+        self._known_reading = lru_cache(_KEPT)(self._reading)
+        self._known_programming = lru_cache(_KEPT)(self._programming)
 
     def reading(self, cell: Address) -> RowArray:
         """Bit line driven, source line measured, word line on; all else grounded."""
-        rows = self._grounded()
-        rows[self._lines.bit(cell.pe, cell.column)] = self._at.bit
-        rows[self._lines.source(self._line(cell))] = self._at.source
-        rows[self._lines.word(self._line(cell))] = self._at.gate
-        return rows
+        return self._known_reading(cell)
 
     def pulsing(self, cell: Address, kind: PulseKind) -> RowArray:
         """One cell programmed by the pulse generator."""
-        return self._programming(cell, kind, self._at.pulser)
+        return self._known_programming(cell, kind, self._at.pulser)
 
     def sweeping(self, cell: Address, kind: PulseKind) -> RowArray:
         """One cell programmed by the bit SMU, which also measures."""
-        return self._programming(cell, kind, self._at.bit)
+        return self._known_programming(cell, kind, self._at.bit)
 
     def multiplying(self, line: int, columns: npt.NDArray[np.int64]) -> RowArray:
         """Bit lines `columns` driven, all word lines of the PE on, source line `line` measured."""
@@ -74,6 +77,13 @@ class Biases:
         rows[self._lines.bit(pe, columns)] = self._at.bit
         rows[self._lines.word(np.arange(first, first + self._geometry.rows))] = self._at.gate
         rows[self._lines.source(line)] = self._at.source
+        return rows
+
+    def _reading(self, cell: Address) -> RowArray:
+        rows = self._grounded()
+        rows[self._lines.bit(cell.pe, cell.column)] = self._at.bit
+        rows[self._lines.source(self._line(cell))] = self._at.source
+        rows[self._lines.word(self._line(cell))] = self._at.gate
         return rows
 
     def _programming(self, cell: Address, kind: PulseKind, driver: int) -> RowArray:

@@ -117,7 +117,10 @@ class Envelope:
 
     def _beyond(self, asked: str, values: npt.ArrayLike, key: str) -> Iterator[Excess]:
         limit = getattr(self, key)
-        magnitudes = np.abs(np.atleast_1d(np.asarray(values, dtype=np.float64)))
+        magnitudes = np.abs(np.asarray(values, dtype=np.float64)).reshape(-1)
+        worst = magnitudes.max(initial=0.0)
+        if worst <= limit and worst < inf:  # as nearly always; false for NaN
+            return
         # Written as "not within", so that NaN is refused too; the hair is for sums of decimals.
         outside = ~((magnitudes <= limit * (1 + 1e-12)) & np.isfinite(magnitudes))
         for value in magnitudes[outside][:1]:

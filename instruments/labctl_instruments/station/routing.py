@@ -14,6 +14,9 @@ from labctl_instruments.bench.wiring import Line, Wiring
 RowArray = npt.NDArray[np.int8]
 """Row number (0 for A) that each line is joined to, -1 for none; lines in `Lines` order."""
 OPEN = np.int8(-1)
+Moves = tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+"""Mainframes in which something changes, with the channels that open and that close."""
+_KEPT_MOVES = 64
 
 
 class Lines:
@@ -79,6 +82,7 @@ class Routing:
             [column.crosspoint(row) for row in column.layout.rows] for column in columns
         ]
         self._joined: RowArray = np.full(len(columns), OPEN)
+        self._moves: dict[tuple[bytes, bytes], Moves] = {}
         self._is_known = False
         self.closures = 0
         """Contacts told to close."""
@@ -90,7 +94,7 @@ class Routing:
 
     def differs(self, rows: RowArray) -> bool:
         """Return whether joining lines to `rows` would, or could, move a relay."""
-        return not (self._is_known and np.array_equal(self._joined, rows))
+        return not (self._is_known and self._joined.tobytes() == rows.tobytes())
 
     def join(self, rows: RowArray) -> None:
         """Join each line to its row; whatever is on the rows must be at 0 V.
@@ -114,13 +118,26 @@ class Routing:
         self._is_known = False
 
     def _exchange(self, rows: RowArray) -> None:
-        changed = self._joined != rows
-        opened = self._channels(np.flatnonzero(changed & (self._joined != OPEN)), self._joined)
-        closed = self._channels(np.flatnonzero(changed & (rows != OPEN)), rows)
-        for name, matrix in self._matrices.items():
-            if opened[name] or closed[name]:
-                matrix.exchange_channels(opened[name], closed[name])
-                self.closures += len(closed[name])
+        for name, opened, closed in self._moves_to(rows):
+            self._matrices[name].exchange_channels(opened, closed)
+            self.closures += len(closed)
+
+    def _moves_to(self, rows: RowArray) -> Moves:
+        """Return what is to be opened and closed; the same few moves come again and again."""
+        key = self._joined.tobytes(), rows.tobytes()
+        moves = self._moves.get(key)
+        if moves is None:
+            changed = self._joined != rows
+            opened = self._channels(np.flatnonzero(changed & (self._joined != OPEN)), self._joined)
+            closed = self._channels(np.flatnonzero(changed & (rows != OPEN)), rows)
+            if len(self._moves) >= _KEPT_MOVES:
+                self._moves.clear()
+            moves = self._moves[key] = tuple(
+                (name, tuple(opened[name]), tuple(closed[name]))
+                for name in self._matrices
+                if opened[name] or closed[name]
+            )
+        return moves
 
     def _channels(self, lines: npt.NDArray[np.intp], rows: RowArray) -> dict[str, list[str]]:
         """Return, by mainframe, the crosspoints that join `lines` to their `rows`."""

@@ -159,10 +159,11 @@ class SmuStation(BoundStation):
             return
         self._energise()
         for k, one in enumerate(each(cells)):
-            at = self._biases.pulsing(one, PulseKind(int(pulses.kinds[k])))
-            burst = _Burst(float(pulses.amplitudes[k]), float(pulses.widths[k]), 1)
-            self._shape(at, burst, float(pulses.gates[k]))
-            self._admission.write_down_pulses(pulses.only(k))
+            alone = pulses.only(k)
+            at = self._biases.pulsing(one, PulseKind(int(alone.kinds[0])))
+            burst = _Burst(float(alone.amplitudes[0]), float(alone.widths[0]), 1)
+            self._shape(at, burst, float(alone.gates[0]))
+            self._admission.write_down_pulses(alone)
             self._fire()
 
     def sweep(

@@ -114,6 +114,8 @@ class ProbedChip:
         if self._has_acted or width <= 0.0:
             return
         self._has_acted = True
+        if self._router.is_quiet():
+            return
         drives = self._drives().items()
         if not any(
             abs(d.voltage) > HARMLESS and self._router.carries_current(n) for n, d in drives
@@ -146,9 +148,10 @@ class ProbedChip:
             found = self._hold(pe, lines, width=0.0, averages=averages, limited=standing.is_by_line)
             bit, source = lines.bit_node == node, lines.source_node == node
             current += float(found.bit_lines[bit].sum() + found.source_lines[source].sum())
-            settled = np.concatenate([found.bit_voltages[bit], found.source_voltages[source]])
-            if limited and settled.size:
-                voltage = float(settled[np.abs(settled).argmin()])
+            if limited:
+                settled = np.concatenate([found.bit_voltages[bit], found.source_voltages[source]])
+                if settled.size:
+                    voltage = float(settled[np.abs(settled).argmin()])
         return voltage, current * self._router.share(terminal), limited
 
     def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
@@ -194,8 +197,12 @@ class ProbedChip:
         self._router.crosspoints.jam(matrix, channel, closed=closed)
         self.after_change()
 
-    def switched(self, rows: npt.NDArray[np.bool_]) -> None:
-        """Tell that relays on the rows flagged in `rows`, shape (8,), have moved."""
+    def switched(self, moved: npt.NDArray[np.bool_]) -> None:
+        """Tell which relays of a mainframe, shape (columns, 8), have moved."""
+        if self._router.is_quiet():
+            self._conflicts = []
+            return
+        rows = np.asarray(moved.any(axis=0))
         hot = [
             drive.voltage
             for node, drive in self._drives().items()

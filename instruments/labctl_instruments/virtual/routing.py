@@ -98,15 +98,14 @@ class Crosspoints:
         return self.closures[self._slice(matrix)].copy()
 
     def set(self, matrix: str, closed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Set the relays of one mainframe, shape (columns, 8); return which rows had one moved."""
+        """Set the relays of one mainframe, shape (columns, 8); return which of them moved."""
         part = self._slice(matrix)
-        moved = self.closed[part] != closed
+        moved: npt.NDArray[np.bool_] = self.closed[part] != closed
         if moved.any():
             self.closures[part] += moved & closed
             self.closed[part] = closed
             self.version += 1
-        rows: npt.NDArray[np.bool_] = moved.any(axis=0)
-        return rows
+        return moved
 
     def jam(self, matrix: str, channel: str, *, closed: bool) -> None:
         """Hold the contact of `channel` (1A01); what is commanded and told of it goes on."""
@@ -205,6 +204,14 @@ class Router:
     def weaken(self, name: str, limit: float) -> None:
         """Let the terminal of that name deliver no more than `limit` A, whatever it is set to."""
         self._weakened[name] = limit
+
+    def is_quiet(self) -> bool:
+        """Return whether every terminal is at 0 V: relays may move, and nothing can meet."""
+        for terminal in self._terminals.values():
+            drive = terminal.drive()
+            if drive is not None and abs(drive.voltage) > 0.5 * SAME_VOLTAGE:
+                return False
+        return True
 
     def node_of(self, terminal: Terminal) -> int:
         """Return the node that a terminal is on; -1 if it hangs on no row."""
@@ -320,8 +327,12 @@ class Router:
         closed = self.crosspoints.contacts()
         code = np.packbits(closed, axis=1, bitorder="little")[:, 0]
         self._row_of_column = _LOWEST_ROW[code]
-        self._node_of_row = _nodes_of_rows(closed[_IS_BRIDGE[code]])
-        self._nodes_of_rows = self._node_of_row.tolist()
+        bridges = _IS_BRIDGE[code]
+        if bridges.any():
+            self._node_of_row = _nodes_of_rows(closed[bridges])
+            self._nodes_of_rows = self._node_of_row.tolist()
+        else:
+            self._node_of_row, self._nodes_of_rows = _EACH_ROW, list(range(N_ROWS))
         self._line_nodes.clear()
         self._signal_nodes = None
         self._seen = self.crosspoints.version
@@ -332,6 +343,7 @@ class Router:
         return np.array([self.crosspoints.column(c.matrix, c.number) for c in columns], np.int64)
 
 
+_EACH_ROW = np.arange(N_ROWS)
 _CLOSED_ROWS = [[row for row in range(N_ROWS) if code >> row & 1] for code in range(2**N_ROWS)]
 _LOWEST_ROW = np.array([rows[0] if rows else -1 for rows in _CLOSED_ROWS])
 """Lowest row that a column is closed on, by the bits of its crosspoints; -1 for none."""

@@ -99,6 +99,23 @@ def seconds(rack: Rack, chunk: str) -> float:
     return rack.clock.now() - start - 1e-3
 
 
+def test_a_message_that_is_said_again_does_what_it_did_before(smu_rack: Rack) -> None:
+    """A known message is compiled once; that must not show, however many others came between."""
+    counting = "n = (n or 0) + 1 local mine = (mine or 0) + 1 print(n, mine)"
+    told = [run(smu_rack, counting)]
+    for number in range(300):
+        run(smu_rack, f"local other = {number}")
+    told += [run(smu_rack, counting), run(smu_rack, counting)]
+
+    assert told == [f"{n}.00000e+00\t1.00000e+00" for n in (1, 2, 3)]
+
+
+def test_a_message_that_is_no_lua_is_an_error_each_time(smu_rack: Rack) -> None:
+    for _ in range(2):
+        run(smu_rack, "print(")
+        assert next_error(smu_rack)[0] == -285
+
+
 def test_break_before_make_takes_two_settling_times(smu_rack: Rack) -> None:
     once = seconds(smu_rack, 'channel.close("1A01")')
 

@@ -124,6 +124,23 @@ def test_every_short_between_two_sources_is_found(route: list[tuple[int, str]]) 
     assert len(conflicts) == 8 - len(components)
 
 
+def test_a_bench_is_quiet_while_no_source_forces_a_voltage() -> None:
+    off, silent = Source("off", None), Source("silent", Drive(0.0, 1e-3))
+
+    assert make(off, silent).is_quiet()
+    assert not make(off, silent, Source("loud", Drive(-0.02, 1e-3))).is_quiet()
+
+
+def test_only_nodes_of_bit_and_source_lines_carry_current() -> None:
+    router = make(Source("bit", None), Source("gate", None))
+
+    close(router, {("one", 1): "B", ("two", 2): "C"})  # BL0 and WL0
+    assert [router.carries_current(node) for node in (0, 1, 2)] == [False, True, False]
+
+    close(router, {("one", 10): "C"})  # SL0 beside the word line
+    assert router.carries_current(2)
+
+
 def test_two_sources_on_one_line_are_told_in_the_log_once(smu_rack: Rack) -> None:
     smu_rack.exchange(BIT, b":OUTP ON;:SOUR:VOLT 0.3\n")
     smu_rack.exchange(SOURCE, b":OUTP ON\n")

@@ -234,12 +234,12 @@ class SwitchPersona(TspPersona):
     def _settle(self, wanted: Relays, moved: Relays) -> None:
         """Bring the relays to `wanted`, for which those flagged in `moved` move."""
         self._chip.before_change()
-        rows = self._crosspoints.set(self._name, wanted)
-        self._chip.switched(rows)
+        self._chip.switched(self._crosspoints.set(self._name, wanted))
         one_by_one = np.count_nonzero(moved) if self._is_sequential else 1
         settling = self._model.settling * one_by_one
-        added = self._delays[moved & wanted]
-        self._clock.charge(settling + float(added.max(initial=0.0)))
+        if self._delays.any():
+            settling += float(self._delays[moved & wanted].max(initial=0.0))
+        self._clock.charge(settling)
 
     def _exclusive_slot_close(self, text: str) -> None:
         asked = self.parse(text)
