@@ -50,7 +50,8 @@ class Variant:
             )
         model = preset(shipped.virtual.preset)
         kept = {key: model.parameters[key] for key in self.keeps}
-        write_chip(folder / f"{name}.h5", model.without_noise().with_parameters(**kept))
+        quiet = model.without_noise()
+        write_chip(folder / f"{name}.h5", quiet.from_parameters({**quiet.parameters, **kept}))
         path = folder / f"{name}.toml"
         lines = [shipped.text.split("[virtual]")[0], "[virtual]", f'file = "{name}.h5"']
         lines += [f"{key} = {value}" for key, value in self.virtual.items()]

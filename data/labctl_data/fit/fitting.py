@@ -36,7 +36,7 @@ from labctl_data.fit.tables import (
     sample_of,
 )
 from labctl_data.fit.tracking import Rereads, Steps, rereads_of, steps_of, track
-from labctl_data.model import FloatArray, SoftBoundModel, preset
+from labctl_data.model import DeviceModel, FloatArray, SoftBoundModel, preset
 from labctl_data.pulse import PulseKind
 from labctl_data.run_file.reader import Run, open_run
 
@@ -74,12 +74,13 @@ def fit(
     Raises
     ------
     FitError
-        If the runs are of different chips, lack columns, or tell nothing at all.
+        If the runs are of different chips, lack columns, or tell nothing at all, or the prior is
+        of another model.
     """
     opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
     if not opened:
         raise FitError("no run to fit")
-    model = preset(prior) if isinstance(prior, str) else prior
+    model = _soft_bound(preset(prior) if isinstance(prior, str) else prior)
     source = f"preset {prior}" if isinstance(prior, str) else "the model given as prior"
     estimates = Estimates(model, source)
     evidence = gather(opened, model)
@@ -101,6 +102,16 @@ def fit(
     quality["identifiable"] = [p.name for p in parameters if p.identifiable]
     fitted = FittedModel(estimates.model, parameters, quality)
     return FitResult(fitted, evidence.stuck, details)
+
+
+def _soft_bound(prior: DeviceModel) -> SoftBoundModel:
+    """Return the prior; refuse a model whose parameters a fit does not tell."""
+    if not isinstance(prior, SoftBoundModel):
+        raise FitError(
+            f"the prior is a model {prior.name}: a fit tells parameters of the model "
+            f"{SoftBoundModel.name} alone"
+        )
+    return prior
 
 
 def _why(quality: Mapping[str, Any]) -> str:

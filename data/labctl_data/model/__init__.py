@@ -4,6 +4,8 @@ The parameters live here and import nothing heavy; the equations, compiled, are 
 `labctl_data.model.equations` and `labctl_data.model.vectors` by whoever computes with them.
 """
 
+from labctl_data.model.declared import TABLE_BINS
+from labctl_data.model.floating_gate import FloatingGateModel
 from labctl_data.model.parameter import (
     DeviceModel,
     FloatArray,
@@ -13,12 +15,13 @@ from labctl_data.model.parameter import (
 )
 from labctl_data.model.presets import preset, preset_names
 from labctl_data.model.registry import model_from
-from labctl_data.model.soft_bound import TABLE_BINS, SoftBoundModel
+from labctl_data.model.soft_bound import SoftBoundModel
 
 __all__ = [
     "TABLE_BINS",
     "DeviceModel",
     "FloatArray",
+    "FloatingGateModel",
     "ParameterSpec",
     "ParameterValue",
     "SoftBoundModel",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from labctl_data.model.compiled import compiled, inlined
-from labctl_data.model.equations import Packed
+from labctl_data.model.laws import Packed
 from labctl_data.model.parameter import FloatArray
 
 ELEMENTARY_CHARGE = 1.602176634e-19

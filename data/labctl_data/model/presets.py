@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Literal, overload
+
 import numpy as np
 
 from labctl_data.errors import ModelError
-from labctl_data.model.soft_bound import TABLE_BINS, SoftBoundModel
+from labctl_data.model.declared import TABLE_BINS
+from labctl_data.model.floating_gate import FloatingGateModel, flash_180nm
+from labctl_data.model.parameter import DeviceModel
+from labctl_data.model.soft_bound import SoftBoundModel
 
 _MICRO = 1e-6
 
@@ -142,11 +148,12 @@ def _stanford_1t1r() -> SoftBoundModel:
     )  # fmt: skip
 
 
-_PRESETS = {
+_PRESETS: Mapping[str, Callable[[], DeviceModel]] = {
     "yao": _yao,
     "yao-quiet": _yao_quiet,
     "neurram": _neurram,
     "stanford-1t1r": _stanford_1t1r,
+    "flash-180nm": flash_180nm,
 }
 
 
@@ -155,7 +162,13 @@ def preset_names() -> tuple[str, ...]:
     return tuple(_PRESETS)
 
 
-def preset(name: str) -> SoftBoundModel:
+@overload
+def preset(name: Literal["yao", "yao-quiet", "neurram", "stanford-1t1r"]) -> SoftBoundModel: ...
+@overload
+def preset(name: Literal["flash-180nm"]) -> FloatingGateModel: ...
+@overload
+def preset(name: str) -> DeviceModel: ...
+def preset(name: str) -> DeviceModel:
     """Return the preset model `name`; ModelError if there is none."""
     if name not in _PRESETS:
         raise ModelError(
