@@ -108,7 +108,7 @@ def draw_views(window: OperatorWindow) -> None:
     window.network.again_line.setText("1h, 1d")
     live(0.2)
     window.network.run_button.click()
-    wait_for(lambda: window.session.verdict is not None, 300)
+    wait_for(lambda: window.session.network.verdict is not None, 300)
     live(0.3)
     draw(window, "network")
     window.views.setCurrentWidget(window.simulation)

@@ -73,7 +73,7 @@ def _open_and_read(session: Session, window: OperatorWindow, bench: str) -> None
         late = f"bench '{bench}': did not open in {PATIENCE:g} s"
         raise ScreenshotError(session.status.problem or late)
     session.read_pe(0)
-    wait_for(lambda: _is_read(session) and bool(session.procedures))
+    wait_for(lambda: _is_read(session) and bool(session.offers.procedures))
     window.refresh()
     window.array.choose(0, info.geometry.rows // 2, info.geometry.columns // 2)
 

@@ -36,10 +36,11 @@ from labctl_gui.state.bench import BenchStatus
 from labctl_gui.state.browser import Browser
 from labctl_gui.state.campaign import CampaignDesk
 from labctl_gui.state.journal import Journal
+from labctl_gui.state.network_run import inference_request
 from labctl_gui.state.opened import OpenedRun
 from labctl_gui.state.presets import Presets
 from labctl_gui.state.quantities import Quantity
-from labctl_gui.state.session import Session, inference_request
+from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject
 
 log = logging.getLogger(__name__)
@@ -90,20 +91,20 @@ class OperatorWindow(QMainWindow):
         status = self.session.status
         self.header.show_status(status)
         self.bench.show_status(status)
-        self.bench.offer(self.session.benches)
+        self.bench.offer(self.session.offers.benches)
         self.run.refresh()
         self.queue.refresh()
         self.runs.refresh()
         self.network.show_status(status)
         self.campaign.refresh(status)
-        self.simulation.offer(self.session.presets, self.session.faults)
+        self.simulation.offer(self.session.offers.presets)
         self.simulation.show_status(status)
         place = self.views.indexOf(self.simulation)
         simulated = status.info is not None and status.info.seed is not None
         if self.views.isTabVisible(place) != simulated:
             self.views.setTabVisible(place, simulated)
-        self.network.show_mapping(self.session.mapping)
-        self.network.show_verdict(self.session.verdict)
+        self.network.show_mapping(self.session.network.mapping)
+        self.network.show_verdict(self.session.network.verdict)
         self._compare()
         self.array.show_map(self.sketcher.shown_map)
         self.array.read_button.setEnabled(status.is_open and self.session.queue.running is None)
@@ -120,7 +121,7 @@ class OperatorWindow(QMainWindow):
 
     def open_file(self, path: Path) -> None:
         """Show a run file."""
-        self.session.open_file(path)
+        self.session.reader.open(path)
         self.views.setCurrentWidget(self.array)
         self.live.choose(Subject.RUN)
 
@@ -185,7 +186,7 @@ class OperatorWindow(QMainWindow):
         self.runs = RunsPanel(self.browser)
         self.network = NetworkPanel()
         self.campaign = CampaignPanel(self.campaigns)
-        self.simulation = SimulationPanel()
+        self.simulation = SimulationPanel(self.session.rack)
         self.bench = BenchPanel()
         self.log_panel = LogPanel(journal)
 
@@ -248,7 +249,7 @@ class OperatorWindow(QMainWindow):
         if file_menu is None or view_menu is None:
             return
         _add_action(file_menu, "&Open run file …", "Ctrl+O", self._ask_for_file)
-        _add_action(file_menu, "Back to the &live bench", "Ctrl+L", self.session.show_live)
+        _add_action(file_menu, "Back to the &live bench", "Ctrl+L", self.session.reader.show_live)
         file_menu.addSeparator()
         _add_action(file_menu, "&Quit", "Ctrl+Q", self.close)
         for dock in self.docks.values():
@@ -271,7 +272,7 @@ class OperatorWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.header.stop_wanted.connect(self._stop)
-        self.header.live_wanted.connect(self.session.show_live)
+        self.header.live_wanted.connect(self.session.reader.show_live)
         self.array.cell_chosen.connect(lambda *cell: self._look(cell=cell))
         self.array.pe_chosen.connect(lambda pe: self._look(pe=pe))
         self.array.read_wanted.connect(self.session.read_pe)
@@ -281,8 +282,8 @@ class OperatorWindow(QMainWindow):
         self.queue.file_wanted.connect(self.open_file)
         self.queue.edit_wanted.connect(self.run.edit)
         self.runs.file_wanted.connect(self.open_file)
-        self.runs.compare_wanted.connect(self.session.open_to_compare)
-        self.array.chips.compare_wanted.connect(lambda runs: self.session.open_to_compare(*runs))
+        self.runs.compare_wanted.connect(self.session.reader.compare)
+        self.array.chips.compare_wanted.connect(lambda runs: self.session.reader.compare(*runs))
         self.runs.look()
         self.simulation.wanted.connect(self.session.open_varied)
         self.array.cells_wanted.connect(self.run.take_cells)
@@ -321,7 +322,7 @@ class OperatorWindow(QMainWindow):
 
     def _compare(self) -> None:
         """Show how the array differs from a run that was picked to compare with."""
-        other = self.session.take_compared()
+        other = self.session.reader.take_compared()
         if other is None or other.chip_map is None:
             return
         self.array.compare_with(other.chip_map.whole(), other.path.name)
@@ -332,11 +333,11 @@ class OperatorWindow(QMainWindow):
         self.sketcher.look_at(replace(self.sketcher.view, **changes))  # type: ignore[arg-type]  # the callers name fields of View
 
     def _show_run(self, _: object) -> None:
-        self.session.show_live()
+        self.session.reader.show_live()
         self.live.choose(Subject.RUN)
 
     def _show_source(self) -> None:
-        opened = self.session.opened
+        opened = self.session.reader.opened
         if opened is self._opened:
             return
         self._opened = opened

@@ -24,7 +24,7 @@ started = []
 
 def begin():
     window = next((w for w in qt.topLevelWidgets() if hasattr(w, "session")), None)
-    if window is None or not window.session.status.is_open or not window.session.procedures:
+    if window is None or not window.session.status.is_open or not window.session.offers.procedures:
         return
     if not window.session.queue.jobs and not started:
         started.append(True)

@@ -94,4 +94,4 @@ def test_the_mapping_stands_in_the_panel_before_the_verdict_and_answers_after(
     qtbot.waitUntil(lambda: not window.network.mapping.shown.isNull(), timeout=PATIENCE)
     qtbot.waitUntil(lambda: window.network.note.text().endswith(".h5"), timeout=PATIENCE)
     assert window.network.pages.currentWidget() is window.network.answers
-    assert coloured(closed_session.mapping).any()
+    assert coloured(closed_session.network.mapping).any()

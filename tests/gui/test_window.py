@@ -239,7 +239,7 @@ def test_a_file_that_is_no_run_is_refused_in_the_banner(window, qtbot, tmp_path)
 
     qtbot.waitUntil(lambda: "holiday.h5" in window.header.trouble.text())
     assert window.header.banner.isVisible()
-    assert window.session.opened is None
+    assert window.session.reader.opened is None
 
 
 def test_a_bench_that_does_not_answer_is_named_in_the_window(window, qtbot):

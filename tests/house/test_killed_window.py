@@ -26,7 +26,7 @@ started = []
 
 def begin():
     window = next((w for w in qt.topLevelWidgets() if hasattr(w, "session")), None)
-    if window is None or not window.session.status.is_open or not window.session.procedures:
+    if window is None or not window.session.status.is_open or not window.session.offers.procedures:
         return
     if not started:
         started.append(True)

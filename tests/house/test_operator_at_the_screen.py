@@ -54,7 +54,8 @@ def look():
     if window is None:
         return
     session = window.session
-    if not (session.status.is_open and session.procedures and window.run.start_button.isEnabled()):
+    ready = session.status.is_open and session.offers.procedures
+    if not (ready and window.run.start_button.isEnabled()):
         return
     window.move(0, 0)
     say("read " + place(window.array.read_button))

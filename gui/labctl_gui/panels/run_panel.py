@@ -57,8 +57,8 @@ class RunPanel(QWidget):
 
     def refresh(self) -> None:
         """Show what has changed in the session."""
-        if self._session.procedures and not self.procedure_box.count():
-            self.procedure_box.addItems(self._session.procedures)
+        if self._session.offers.procedures and not self.procedure_box.count():
+            self.procedure_box.addItems(self._session.offers.procedures)
             self.procedure_box.setCurrentIndex(0)
         if self._session.station is not self._station:
             self._station = self._session.station

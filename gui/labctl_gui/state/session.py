@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,12 @@ from labctl_gui.state.cell_events import CellEvents
 from labctl_gui.state.chip_map import ChipMap
 from labctl_gui.state.job_list import JobList
 from labctl_gui.state.job_maker import JobMaker, Recording
-from labctl_gui.state.opened import OpenedRun, open_run_file
+from labctl_gui.state.network_run import NetworkRun
+from labctl_gui.state.offers import Offers, look_around
 from labctl_gui.state.prediction import Asked, Predictor
 from labctl_gui.state.progress import ProgressMeter
+from labctl_gui.state.rack_desk import RackDesk
+from labctl_gui.state.reader import Reader
 from labctl_gui.state.rings import RowRing
 from labctl_gui.state.watched import Stopped, WatchedStation
 from labctl_gui.state.worker import BenchWorker, Task
@@ -32,7 +35,6 @@ from labctl_instruments.errors import StationError
 if TYPE_CHECKING:
     from labctl.inference import InferenceRequest
     from labctl_gui.state.simulation import Variation
-    from labctl_gui.state.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +56,13 @@ class Session:
         self.predictor = Predictor()
         self.rows = RowRing()
         self.progress = ProgressMeter()
-        self.procedures: tuple[str, ...] = ()
-        self.benches: tuple[str, ...] = ()
-        self.presets: tuple[str, ...] = ()
-        self.faults: tuple[str, ...] = ()
+        self.offers = Offers()
         self.station: WatchedStation | None = None
         self.chip_map: ChipMap | None = None
         self.events = CellEvents()
-        self.opened: OpenedRun | None = None
-        self.verdict: Verdict | None = None
-        self.mapping: bytes | None = None
-        self._compared: OpenedRun | None = None
+        self.reader = Reader()
+        self.network = NetworkRun(self.progress)
+        self.rack = RackDesk()
         self._chip: tuple[int | None, Path | None] = (None, None)
         self._opened_as = ""
         self._goes_on = False
@@ -229,27 +227,6 @@ class Session:
         """Run a network on the array, once what goes on is done."""
         self._submit(f"running the network {asked.model}", lambda: self._infer(asked))
 
-    def open_file(self, path: Path) -> None:
-        """Show a run file in place of the live bench, once it is read."""
-        threading.Thread(target=self._open_file, args=(path,), name="reader", daemon=True).start()
-
-    def open_to_compare(self, *newest_first: Path) -> None:
-        """Read the first of these run files that tells conductances, to compare with."""
-
-        def opened() -> None:
-            self._compared = _first_with_map(newest_first)
-
-        threading.Thread(target=opened, name="reader", daemon=True).start()
-
-    def take_compared(self) -> OpenedRun | None:
-        """Return, once, the run that was read to be compared with."""
-        compared, self._compared = self._compared, None
-        return compared
-
-    def show_live(self) -> None:
-        """Show the live bench again."""
-        self.opened = None
-
     def settled(self, timeout: float) -> bool:
         """Wait until the worker has nothing more to do; return whether it came to that.
 
@@ -272,36 +249,19 @@ class Session:
         self._stop.set()
         self._goes_on = False
         self.predictor.forget()
+        self.rack.close()
         ended = self._worker.end(timeout)
         return self.queue.close(timeout) and ended
 
     # What follows runs on the bench thread.
 
     def _look_around(self) -> None:
-        from labctl_instruments import shipped_benches
-
-        self.benches = shipped_benches()
-        from labctl_data.model import preset_names
-        from labctl_instruments.bench.schema import FAULT_KINDS
-
-        self.presets = tuple(preset_names())
-        # A relay that sticks needs its channel: that is for a bench file.
-        self.faults = tuple(kind for kind in FAULT_KINDS if kind != "stuck-relay")
-        from labctl_procedures import catalogue  # with PyMeasure: 1.5 s that nobody waits for
-
-        found = []
-        for name in catalogue.names():
-            try:
-                # Made once here, before anybody else may: the first procedures of two threads at
-                # a time find PyMeasure's registry of units half built.
-                catalogue.make(name)
-                found.append(name)
-            except LabctlError as error:
-                log.error("procedure %s is left out: %s", name, error)  # noqa: TRY400  (one line)
-        self.procedures = tuple(found)
+        for offers in look_around():
+            self.offers = offers
 
     def _open_station(self, bench: str, seed: int | None, chip: Path | None) -> None:
         from labctl_instruments import load_bench, open_bench
+        from labctl_instruments.bench.opening import simulation_behind
 
         load_bench(bench)  # a file that is wrong is refused while the bench before is still open
         self._close_station()
@@ -313,6 +273,7 @@ class Session:
         self.station = WatchedStation(
             station, self.chip_map, self.events, stop=self._stop, abort=self._abort
         )
+        self.rack.take(simulation_behind(station))
         log.info("bench %s is open", bench)
         self.station.rest()
         self._chip, self._opened_as = (seed, chip), bench
@@ -351,6 +312,7 @@ class Session:
         station, self.station = self.station, None
         if station is None:
             return
+        self.rack.take(None)
         try:
             station.rest()
         finally:
@@ -404,32 +366,13 @@ class Session:
         self._change(phase=BenchPhase.BUSY, activity=job.procedure)
 
     def _infer(self, asked: InferenceRequest) -> None:
-        from labctl.configuration import load_configuration, output_path
-        from labctl.inference import run_inference
-        from labctl_gui.state.mapping import MappingWatch
-        from labctl_gui.state.verdict import judge
-
         station = self._asked_station()
         self._change(phase=BenchPhase.BUSY, activity=f"network {asked.model}")
-        self.verdict = self.mapping = None
-        path = output_path(None, "Inference")
+        self._abort.clear()
         try:
-            facts = run_inference(
-                asked,
-                station,
-                path,
-                progress=MappingWatch(self.progress, path, self._take_mapping),
-                operator=load_configuration().operator,
-            )
-            self.verdict = judge(facts, asked.images)
-        except Stopped:
-            log.info("the network was stopped")
+            self.network.run(asked, station)
         finally:
-            self.progress.finish()
             self._come_to_rest()
-
-    def _take_mapping(self, png: bytes) -> None:
-        self.mapping = png
 
     def _come_to_rest(self) -> None:
         """Rest, and only then take new orders; a bench that does not answer is failed."""
@@ -470,11 +413,6 @@ class Session:
             raise StationError("no bench is open; open one first")
         return self.station
 
-    def _open_file(self, path: Path) -> None:
-        opened = _opened_or_logged(path)
-        if opened is not None:
-            self.opened = opened
-
     def _submit(self, name: str, act: Callable[[], None]) -> None:
         self._worker.submit(Task(name, act, self._ignore))
 
@@ -484,43 +422,3 @@ class Session:
     def _change(self, **changes: Any) -> None:  # noqa: ANN401  (fields of BenchStatus)
         with self._lock:
             self._status = replace(self._status, **changes)
-
-
-def inference_request(
-    model: str, images: str, count: int | None, *, train: bool, again: tuple[float, ...] = ()
-) -> InferenceRequest:
-    """Return what is asked of a network, as the network panel has it.
-
-    Parameters
-    ----------
-    model, images : str
-        Network and image set.
-    count : int or None
-        Test images; None for all.
-    train : bool
-        Whether the last layer is trained on the array.
-    again : tuple of float
-        Bench times after the last step at which to ask again, rising, in s.
-    """
-    from labctl.inference import InferenceRequest
-
-    return InferenceRequest(model, images, count, train, again=again)
-
-
-def _first_with_map(paths: Sequence[Path]) -> OpenedRun | None:
-    """Return the first run that tells conductances of cells; that none does is logged."""
-    for path in paths:
-        opened = _opened_or_logged(path)
-        if opened is not None and opened.chip_map is not None:
-            return opened
-    log.error("nothing to compare with: %s tells no conductances", ", ".join(map(str, paths)))
-    return None
-
-
-def _opened_or_logged(path: Path) -> OpenedRun | None:
-    """Return a run file, read; what is wrong with it is logged."""
-    try:
-        return open_run_file(path)
-    except (LabctlError, OSError) as error:
-        log.error("opening %s: %s", path, error)  # noqa: TRY400  (its one line says it all)
-        return None

@@ -1,4 +1,4 @@
-"""A simulated bench made from one that is open: its file, with other chip, clock and faults."""
+"""A simulated bench made from one that is open: its file, with another chip."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl_data.errors import LabctlError
+from labctl_instruments.bench.writing import toml_lines
 from labctl_instruments.station import BenchInfo
 
 _PATHS = ("file",)
@@ -24,7 +25,7 @@ class SimulationError(LabctlError):
 
 @dataclass(frozen=True)
 class Variation:
-    """What is to be different."""
+    """What is to be different; clock, faults and all else stay as the bench file has them."""
 
     seed: int = 1
     """Seed of the chip."""
@@ -32,16 +33,8 @@ class Variation:
     """Device model; empty keeps the bench file's model or chip file."""
     state: str = "formed"
     """`formed` or `fresh`."""
-    clock: str = "jump"
-    """`jump`: bench time passes at once; `real`: with the wall's clock."""
     noise: bool = True
     """Whether reads are noisy."""
-    fault: str = ""
-    """What goes wrong; empty for nothing."""
-    instrument: str = ""
-    """The instrument that it befalls."""
-    nth: int = 1
-    """At which of its answers, or messages, it goes wrong, from 1."""
 
 
 def varied(bench: BenchInfo, variation: Variation) -> str:
@@ -62,20 +55,14 @@ def varied(bench: BenchInfo, variation: Variation) -> str:
             f"bench {bench.name}: [identity] names '{named}' relative to its folder; "
             "name it by its whole path"
         )
-    table = {k: v for k, v in virtual.items() if not isinstance(v, dict | list)}
     for key in _PATHS:
-        if key in table:
-            table[key] = str(bench.path.parent / table[key])
+        if key in virtual:
+            virtual[key] = str(bench.path.parent / virtual[key])
     if variation.preset:
-        table.pop("file", None)
-        table["preset"] = variation.preset
-    table |= {"seed": variation.seed, "state": variation.state, "clock": variation.clock}
-    table["noise"] = variation.noise
-    lines = [*_without_virtual(bench.text), "", "[virtual]", *map(_line, table.items())]
-    if variation.fault:
-        fault = {"kind": variation.fault, "instrument": variation.instrument, "nth": variation.nth}
-        lines += ["", "[[virtual.faults]]", *map(_line, fault.items())]
-    return "\n".join(lines) + "\n"
+        virtual.pop("file", None)
+        virtual["preset"] = variation.preset
+    virtual |= {"seed": variation.seed, "state": variation.state, "noise": variation.noise}
+    return "\n".join([*_without_virtual(bench.text), *toml_lines(virtual, "virtual")]) + "\n"
 
 
 def write_varied(bench: BenchInfo, variation: Variation, folder: Path) -> Path:
@@ -99,15 +86,10 @@ def variation_of(bench: BenchInfo) -> Variation:
     """Return how the simulation of a bench is set now."""
     virtual: dict[str, Any] = tomllib.loads(bench.text).get("virtual", {})
     state = virtual.get("state", "formed")
-    faults = virtual.get("faults") or [{}]
     return Variation(
         seed=bench.seed or 0,
         state=state if state in _NAMED_STATES else "formed",
-        clock=virtual.get("clock", "jump"),
         noise=virtual.get("noise", True),
-        fault=faults[0].get("kind", ""),
-        instrument=faults[0].get("instrument", ""),
-        nth=faults[0].get("nth", 1),
     )
 
 
@@ -120,13 +102,3 @@ def _without_virtual(text: str) -> list[str]:
         if not inside:
             kept.append(line)
     return kept
-
-
-def _line(item: tuple[str, object]) -> str:
-    key, value = item
-    if isinstance(value, bool):
-        return f"{key} = {str(value).lower()}"
-    if isinstance(value, int | float):
-        return f"{key} = {value!r}"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'{key} = "{escaped}"'

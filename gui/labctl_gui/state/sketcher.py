@@ -126,7 +126,7 @@ class Sketcher:
         session, shown = self._session, self.shown_map
         return (
             self.view,
-            id(session.opened),
+            id(session.reader.opened),
             session.rows.version,
             session.events.version,
             id(shown),
@@ -136,13 +136,13 @@ class Sketcher:
     @property
     def shown_map(self) -> ChipMap | None:
         """The chip map that goes with what is shown: the opened file's, or the bench's."""
-        opened = self._session.opened
+        opened = self._session.reader.opened
         return self._session.chip_map if opened is None else opened.chip_map
 
     def _picture(self, view: View) -> Picture:
         if view.subject is Subject.DISTRIBUTION:
             return self._distribution(view.pe)
-        opened, recording = self._session.opened, self._session.recording
+        opened, recording = self._session.reader.opened, self._session.recording
         if opened is not None:
             return draw(opened.procedure, opened.table, opened.columns)
         if recording is None:
@@ -161,8 +161,8 @@ class Sketcher:
         session, shown = self._session, self.shown_map
         if view.cell is None or shown is None:
             return NO_TRACE
-        if session.opened is not None:
-            return session.opened.trace(view.cell)
+        if session.reader.opened is not None:
+            return session.reader.opened.trace(view.cell)
         if any(part >= size for part, size in zip(view.cell, shown.geometry.shape, strict=True)):
             return NO_TRACE
         return session.events.trace(int(np.ravel_multi_index(view.cell, shown.geometry.shape)))

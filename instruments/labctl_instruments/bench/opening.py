@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pyvisa.highlevel import open_visa_library
@@ -16,6 +17,7 @@ from labctl_instruments.bench.drivers import driver_named
 from labctl_instruments.bench.holding import BenchHold
 from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
+from labctl_instruments.bench.simulation import Simulation
 from labctl_instruments.errors import BenchError, InstrumentError
 from labctl_instruments.station.bench_time import BenchTime, InstrumentTime, WallTime
 from labctl_instruments.station.protocol import BenchInfo, Int8Array, Station
@@ -52,6 +54,8 @@ class Access:
     """Chip file behind the simulated chip."""
     on_close: tuple[Callable[[], None], ...] = ()
     """What ends with the bench."""
+    simulation: Simulation | None = None
+    """What stands behind a simulated bench; None behind a real one."""
     opened: list[VISAAdapter] = field(default_factory=list)
     """Connections opened so far."""
 
@@ -106,7 +110,17 @@ def open_bench(
         for end in (*(adapter.close for adapter in access.opened), *access.on_close):
             end()
         raise
+    if access.simulation is not None:
+        _simulations[station] = access.simulation
     return station
+
+
+def simulation_behind(station: Station) -> Simulation | None:
+    """Return what stands behind a station that `open_bench` returned; None on a real bench."""
+    return _simulations.get(station)
+
+
+_simulations: WeakKeyDictionary[Station, Simulation] = WeakKeyDictionary()
 
 
 def _held(file: BenchFile, access: Access) -> Access:
@@ -140,6 +154,7 @@ def access_to(file: BenchFile, seed: int | None = None, chip: str | Path | None 
         seed=rack.chip.seed,
         chip_file=chip_file,
         on_close=(rack.close,),
+        simulation=Simulation(rack, file),
     )
 
 

@@ -40,16 +40,25 @@ def write_reaching(bench: BenchFile, addresses: Mapping[str, str], path: Path) -
 
 
 def toml_lines(facts: Mapping[str, object], table: str = "") -> Iterator[str]:
-    """Yield the lines of TOML that say `facts`: text, numbers, booleans and tables of them."""
-    plain = {key: value for key, value in facts.items() if not isinstance(value, Mapping)}
+    """Yield the lines of TOML that say `facts`: texts, numbers, tables and lists of tables."""
+    plain = {key: value for key, value in facts.items() if not isinstance(value, Mapping | list)}
     if plain and table:
         yield ""
         yield f"[{table}]"
-    for key, value in plain.items():
-        yield f"{_key(key)} = {_value(value)}"
+    yield from _pairs(plain)
     for key, value in facts.items():
+        inner = f"{table}.{_key(key)}" if table else _key(key)
         if isinstance(value, Mapping):
-            yield from toml_lines(value, f"{table}.{_key(key)}" if table else _key(key))
+            yield from toml_lines(value, inner)
+        for each in value if isinstance(value, list) else ():
+            yield ""
+            yield f"[[{inner}]]"
+            yield from _pairs(each)
+
+
+def _pairs(facts: Mapping[str, object]) -> Iterator[str]:
+    for key, value in facts.items():
+        yield f"{_key(key)} = {_value(value)}"
 
 
 def _key(key: str) -> str:

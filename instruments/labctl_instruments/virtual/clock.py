@@ -17,7 +17,7 @@ class ClockMode(Enum):
     JUMP = "JUMP"
     """Only as it is charged; at once."""
     REAL = "REAL"
-    """With the wall's; what is charged is slept."""
+    """With the wall's, or some times as fast; what is charged is slept."""
 
 
 class Clock:
@@ -45,6 +45,7 @@ class Clock:
         self._time = 0.0
         self._offset = 0.0
         self._jumps = True
+        self._rate = 1.0
         self._followers: list[Callable[[], None]] = []
         self.mode = mode
 
@@ -58,11 +59,23 @@ class Clock:
         self.set_time(self.now())
         self._jumps = mode is ClockMode.JUMP
 
+    @property
+    def speed(self) -> float:
+        """Bench time that passes in a second of the wall's; infinite in mode JUMP."""
+        return _FOREVER if self._jumps else self._rate
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        now = self.now()
+        self._jumps = speed == _FOREVER
+        self._rate = 1.0 if self._jumps else speed
+        self.set_time(now)
+
     def now(self) -> float:
         """Return the bench time, in s."""
         if self._jumps:
             return self._time
-        return self._monotonic() - self._offset
+        return (self._monotonic() - self._offset) * self._rate
 
     def charge(self, seconds: float) -> None:
         """Let bench time pass; ValueError if `seconds` is negative or no number."""
@@ -71,7 +84,7 @@ class Clock:
         if self._jumps:
             self._time += seconds
         else:
-            self._sleep(seconds)
+            self._sleep(seconds / self._rate)
         for follow in self._followers:
             follow()
 
@@ -86,4 +99,4 @@ class Clock:
     def set_time(self, seconds: float) -> None:
         """Continue from `seconds`, as a restored bench does."""
         self._time = seconds
-        self._offset = self._monotonic() - seconds
+        self._offset = self._monotonic() - seconds / self._rate

@@ -92,6 +92,12 @@ class FaultInjector:
         with self._lock:
             self._door(address).plan(fault)
 
+    @property
+    def planned(self) -> tuple[FaultTable, ...]:
+        """What may still go wrong, instrument after instrument."""
+        doors = [one for one in self._personas.values() if isinstance(one, FaultyDoor)]
+        return tuple(fault for door in doors for fault in door.planned)
+
     def clear(self, instrument: str | None = None) -> None:
         """Let nothing more go wrong at an instrument, or at all; what is broken stays broken."""
         wanted = None if instrument is None else self._address(self._named(instrument))

@@ -64,6 +64,11 @@ class Incidence:
             return self._chances == self._nth
         return bool(self._rng.random() < self._probability)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no chance will be taken any more."""
+        return self._nth is not None and self._chances >= self._nth
+
     def spoil(self, length: int) -> bytes:
         """Return `length` bytes that mean nothing, none of them ASCII."""
         return self._rng.integers(0x80, 0x100, length, dtype=np.uint8).tobytes()
@@ -111,6 +116,11 @@ class FaultyDoor:
     def plan(self, fault: FaultTable) -> None:
         """Let one more thing go wrong, its chances counted from now."""
         self._faults.append(Fault(fault, Incidence(fault)))
+
+    @property
+    def planned(self) -> tuple[FaultTable, ...]:
+        """What may still go wrong here."""
+        return tuple(fault.table for fault in self._faults if not fault.incidence.is_over)
 
     def relieve(self) -> None:
         """Let nothing more go wrong; what is broken stays broken."""

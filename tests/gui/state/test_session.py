@@ -171,7 +171,7 @@ def test_stop_before_the_bench_is_open_loses_neither_bench_nor_catalogue(closed_
     assert closed_session.settled(30)
 
     assert closed_session.status.phase is BenchPhase.READY
-    assert "WriteVerify" in closed_session.procedures
+    assert "WriteVerify" in closed_session.offers.procedures
 
 
 def test_a_stopped_station_sends_nothing_but_comes_to_rest(session):
@@ -258,12 +258,12 @@ def test_a_file_is_shown_in_place_of_the_bench_until_told_otherwise(session):
     sketcher.close()
     live_map = sketcher.shown_map
 
-    session.open_file(session.queue.jobs[0].run_file)
-    wait_until(lambda: session.opened is not None)
+    session.reader.open(session.queue.jobs[0].run_file)
+    wait_until(lambda: session.reader.opened is not None)
     assert sketcher.shown_map is not live_map
-    assert session.opened.procedure == "IVSweep"
+    assert session.reader.opened.procedure == "IVSweep"
 
-    session.show_live()
+    session.reader.show_live()
     assert sketcher.shown_map is live_map
 
 

@@ -21,23 +21,48 @@ from labctl_gui.state.simulation import (
 def test_a_varied_bench_differs_in_nothing_but_its_simulation(session):
     info = session.status.info
 
-    text = varied(info, Variation(seed=7, preset="yao-quiet", clock="real", noise=False))
+    text = varied(info, Variation(seed=7, preset="yao-quiet", noise=False))
 
     old, new = tomllib.loads(info.text), tomllib.loads(text)
     assert new.pop("virtual") == {
         "preset": "yao-quiet",
         "seed": 7,
         "state": "formed",
-        "clock": "real",
         "noise": False,
     }
     old.pop("virtual")
     assert new == old
 
 
+def test_a_varied_bench_keeps_its_wires_converters_clock_and_faults(session):
+    info = session.status.info
+    kept = """wire_resistance = 2.5
+clock = "real"
+
+[virtual.converters]
+offset = 1e-9
+lines_each = 4
+
+[[virtual.faults]]
+instrument = "board"
+kind = "timeout"
+nth = 5
+"""
+
+    text = varied(replace(info, text=info.text + kept), Variation(seed=7, preset="yao-quiet"))
+
+    old = tomllib.loads(info.text + kept)["virtual"]
+    assert tomllib.loads(text)["virtual"] == {
+        **old,
+        "seed": 7,
+        "preset": "yao-quiet",
+        "noise": True,
+    }
+
+
 def test_a_bench_varied_as_it_is_says_the_same_of_itself(session):
     info = session.status.info
-    wanted = Variation(seed=3, fault="timeout", instrument="board", nth=5)
+    wanted = Variation(seed=3, state="fresh", noise=False)
 
     again = replace(info, text=varied(info, wanted), seed=3)
 

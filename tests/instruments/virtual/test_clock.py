@@ -50,6 +50,20 @@ def test_time_goes_on_where_it_was_when_the_mode_changes() -> None:
     assert clock.now() == 101.0
 
 
+def test_time_that_passes_ten_times_as_fast_sleeps_a_tenth() -> None:
+    wall = Wall()
+    clock = Clock(monotonic=wall.monotonic, sleep=wall.sleep)
+    clock.charge(100.0)
+
+    clock.speed = 10.0
+    wall.time += 1.0
+    clock.charge(20.0)
+
+    assert clock.mode is ClockMode.REAL
+    assert wall.time == 1003.0
+    assert clock.now() == pytest.approx(130.0)
+
+
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_time_never_runs_backwards_or_for_ever(seconds: float) -> None:
     with pytest.raises(ValueError, match="cannot pass"):

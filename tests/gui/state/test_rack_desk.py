@@ -1,0 +1,68 @@
+"""Time and faults of the simulated bench that is open, changed from the window."""
+
+from __future__ import annotations
+
+from labctl_gui.state.bench import BenchPhase
+from labctl_gui.state.rack_desk import AT_ONCE, Trouble
+
+PATIENCE = 30
+
+
+def test_a_fault_is_planted_listed_and_cleared_without_reopening(session):
+    station = session.station
+
+    session.rack.plant(Trouble("timeout", "board", nth=7))
+    session.rack.plant(Trouble("late", "clock", share=0.01))
+    session.rack.settled(PATIENCE)
+    assert session.rack.facts.planned == (
+        "timeout of board: chance 7 since it was planted",
+        "late of clock: 1 % of its chances",
+    )
+
+    session.rack.clear()
+    session.rack.settled(PATIENCE)
+    assert session.rack.facts.planned == ()
+    assert session.station is station
+
+
+def test_a_fault_that_strikes_a_read_is_told_and_the_bench_is_ready_again(session):
+    session.rack.plant(Trouble("disconnect", "board"))
+    session.rack.settled(PATIENCE)
+
+    session.read_pe(0)
+    assert session.settled(PATIENCE)
+
+    assert session.rack.facts.planned == ()
+    session.read_pe(0)
+    assert session.settled(PATIENCE)
+    assert session.status.phase is BenchPhase.READY
+    assert session.chip_map.version > 0
+
+
+def test_a_fault_that_this_bench_cannot_suffer_is_refused_with_the_reason(session):
+    session.rack.plant(Trouble("stuck-relay", "board", channel="1A01"))
+    session.rack.settled(PATIENCE)
+    assert "role matrix" in session.rack.problem
+
+    session.rack.clear()
+    session.rack.settled(PATIENCE)
+    assert session.rack.problem == ""
+
+
+def test_bench_time_is_made_real_and_a_jump_again(session):
+    assert session.rack.facts.speed == AT_ONCE
+
+    session.rack.pace(60.0)
+    session.rack.settled(PATIENCE)
+    assert session.rack.facts.speed == 60.0
+
+    session.rack.pace(AT_ONCE)
+    session.rack.settled(PATIENCE)
+    assert session.rack.facts.speed == AT_ONCE
+
+
+def test_without_a_bench_there_is_nothing_to_change(closed_session):
+    closed_session.rack.pace(1.0)
+
+    assert closed_session.rack.facts is None
+    assert closed_session.settled(PATIENCE)
