@@ -16,6 +16,9 @@ LabctlError
 │   └── ConnectionLostError     a virtual instrument that is cut off, as its bench file plans
 └── InstrumentError             an instrument that did not do as it was told
     ├── DialogueError           an answer that cannot be understood, or none
+    │   └── LostAnswerError     an answer that was lost or spoilt on its way
+    │       └── LostMessageError    the connection broke: perhaps the message was not heard
+    ├── UncertainPulseError     a message that can pulse, of which nothing tells whether it did
     ├── RefusalError            a command that the instrument put into its error queue
     └── ReadBackError           a limit that reads back otherwise than it was set
 """
@@ -165,6 +168,18 @@ class InstrumentError(LabctlError):
 
 class DialogueError(InstrumentError):
     """An answer cannot be understood, or never came."""
+
+
+class LostAnswerError(DialogueError):
+    """An answer was lost, or spoilt, on its way; who only asked may ask again."""
+
+
+class LostMessageError(LostAnswerError):
+    """The connection broke, and is open again; perhaps the message was not heard."""
+
+
+class UncertainPulseError(InstrumentError):
+    """A message that can pulse was perhaps not heard, or not heeded; it is not sent again."""
 
 
 class RefusalError(InstrumentError):

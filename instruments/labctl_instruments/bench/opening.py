@@ -179,7 +179,7 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
     from pymeasure.adapters import VISAAdapter
     from pyvisa import Error as VisaError
 
-    from labctl_instruments.drivers.bench_instrument import disable_nagle
+    from labctl_instruments.drivers.connections import disable_nagle
 
     on_socket = table.address.upper().endswith("::SOCKET")
     try:

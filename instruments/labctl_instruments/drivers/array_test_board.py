@@ -12,7 +12,13 @@ from pymeasure.instruments import Instrument
 from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_instruments.drivers.bench_instrument import ScpiInstrument
-from labctl_instruments.errors import DialogueError
+from labctl_instruments.drivers.exchanging import log
+from labctl_instruments.errors import (
+    DialogueError,
+    LostAnswerError,
+    LostMessageError,
+    UncertainPulseError,
+)
 from labctl_instruments.wire.blocks import encode_block
 from labctl_instruments.wire.board_layout import (
     CELL,
@@ -82,22 +88,42 @@ class ArrayTestBoard(ScpiInstrument):
     def read_cells(
         self, cells: npt.ArrayLike, voltage: float, averages: int
     ) -> npt.NDArray[np.float64]:
-        """Return the currents, shape (n,), in A, of `cells` (n,) at `voltage` V."""
-        query = b":READ:CELL? %s,%d," % (_number(voltage), averages)
-        return self._answered(query + _cells(cells), CURRENT, np.size(cells))
+        """Return the currents, shape (n,), in A, of `cells` (n,) at `voltage` V.
+
+        A reading whose answer is lost is taken once more: one read pulse at no more than 0.5 V.
+        """
+        query = b":READ:CELL? %s,%d," % (_number(voltage), averages) + _cells(cells)
+        return self.again(lambda: self._answered(query, CURRENT, np.size(cells)))
 
     def pulse_cells(self, records: npt.NDArray[Any]) -> None:
         """Give one pulse to each of the records, of dtype `PULSE`; none at all if refused."""
-        self._command(b":PULS:CELL " + encode_block(records))
+        self._begin(b":PULS:CELL " + encode_block(records))
 
     def stress_cells(self, cells: npt.ArrayLike, voltage: float, width: float, count: int) -> None:
-        """Give `count` read-polarity pulses of `voltage` V and `width` s to each of `cells`."""
+        """Give `count` read-polarity pulses of `voltage` V and `width` s to each of `cells`.
+
+        If the answer is lost, only the errors are counted again: the board took the whole message,
+        and has done all of it if there are none.
+
+        Raises
+        ------
+        UncertainPulseError
+            If the connection broke: perhaps it never took it.
+        """
         head = b":STR:CELL %s,%s,%d," % (_number(voltage), _number(width), count)
-        self._command(head + _cells(cells))
+        try:
+            self._begin(head + _cells(cells))
+        except LostMessageError as error:
+            raise UncertainPulseError(self.name, f"perhaps no stress was given: {error}") from error
+        except LostAnswerError as error:
+            log.warning("%s; the stress is not repeated", error)
+            if self.inquire_number(":SYST:ERR:COUN?"):
+                self.refuse()
 
     def count_pulses(self, cells: npt.ArrayLike) -> npt.NDArray[np.uint32]:
         """Return the programming pulses each of `cells` has received since it was made, (n,)."""
-        return self._answered(b":COUN:PULS? " + _cells(cells), COUNT, np.size(cells))
+        query = b":COUN:PULS? " + _cells(cells)
+        return self.again(lambda: self._answered(query, COUNT, np.size(cells)))
 
     def sweep_cell(
         self, cell: int, voltages: npt.ArrayLike, *, gate: float, compliance: float, dwell: float
@@ -112,9 +138,20 @@ class ArrayTestBoard(ScpiInstrument):
         block = encode_block(np.asarray(voltages, dtype=VOLTAGE))
         return self._answered(head + block, SWEEP_POINT, np.size(voltages))
 
+    def last_sweep(self, cell: int, points: int) -> npt.NDArray[Any]:
+        """Return what the board measured in its last sweep, which was of `cell`; see `sweep_cell`.
+
+        Raises
+        ------
+        RefusalError
+            If it was of another cell.
+        """
+        return self.again(lambda: self._answered(b":SWE:LAST? %d" % cell, SWEEP_POINT, points))
+
     def define_mac(self, number: int, plan: MacPlan, rows: npt.ArrayLike) -> None:
         """Store a sum plan, with its source lines (n_blocks, n_lines), under `number`."""
-        self._command(b":MAC:DEF %d," % number + encode_block(pack_plan(plan, rows)))
+        message = b":MAC:DEF %d," % number + encode_block(pack_plan(plan, rows))
+        self.again(lambda: self._begin(message))
 
     def execute_mac(
         self, number: int, vectors: npt.NDArray[np.uint8], *, n_outputs: int
@@ -122,15 +159,26 @@ class ArrayTestBoard(ScpiInstrument):
         """Return the sums of `vectors`, (n, n_inputs), by plan `number`; flat, n * n_outputs."""
         head = b":MAC:EXEC? %d," % number
         message = encode_block(vectors, before=head, after=b"\n")
-        return self.query_array(message, SUM, expected=len(vectors) * n_outputs)
+        expected = len(vectors) * n_outputs
+        return self.again(lambda: self.query_array(message, SUM, expected=expected))
 
     def delete_mac(self, number: int) -> None:
         """Forget a sum plan."""
-        self._command(b":MAC:DEL %d" % number)
+        self._begin(b":MAC:DEL %d" % number)
 
-    def _command(self, message: bytes) -> None:
-        if int(self.ask_bytes(message + b";:SYST:ERR:COUN?\n")):
-            self.check_errors()
+    def _begin(self, message: bytes) -> None:
+        """Send a command, once, and see in the same exchange that the board took it.
+
+        Raises
+        ------
+        RefusalError
+            If it did not; then it has done nothing of it.
+        """
+        answer = self.ask_bytes(message + b";:SYST:ERR:COUN?\n")
+        if not answer.strip().isdecimal():
+            raise self.spoilt(message[:12].decode("ascii", "replace"), answer)
+        if int(answer):
+            self.refuse()
 
     def _answered(self, message: bytes, dtype: np.dtype[Any], count: int) -> npt.NDArray[Any]:
         answer = self.query_array(message + b"\n", dtype, expected=count)

@@ -1,94 +1,38 @@
-"""What every driver of the bench shares: whole exchanges, checked limits, errors that raise."""
+"""What every driver of the bench shares: checked limits, errors that raise, rest."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import math
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pymeasure.adapters import Adapter
-from pymeasure.instruments import Instrument, SCPIMixin
-from pyvisa.constants import StatusCode
-from pyvisa.errors import VisaIOError
-from pyvisa.resources import MessageBasedResource
+from pymeasure.instruments import SCPIMixin
 
+from labctl_instruments.drivers.connections import read_block
+from labctl_instruments.drivers.exchanging import ExchangingInstrument, log
 from labctl_instruments.errors import (
+    BlockError,
     DialogueError,
-    InstrumentError,
+    LostAnswerError,
     ReadBackError,
     RefusalError,
     WireError,
 )
-from labctl_instruments.wire.blocks import block_span, decode_array
+from labctl_instruments.wire.blocks import decode_array
 
-log = logging.getLogger(__name__)
-
-_BLOCK_FRAME = 16
-"""Bytes around the payload of a block, at most."""
 _MOST_ERRORS = 64
-_MOST_STALE_ANSWERS = 8
-_MOST_ATTEMPTS = 4
+_LOST_ERROR = (0, "an error, the answer that told which is lost")
+
+T = TypeVar("T")
 
 
-class BenchInstrument(Instrument):
-    """An instrument of the bench.
+class BenchInstrument(ExchangingInstrument):
+    """An instrument of the bench; see `ExchangingInstrument` for how it is talked to."""
 
-    A write and the read of its answer are one exchange under one lock: two threads on one
-    instrument otherwise read each other's answers. A query that is not answered in time is
-    followed by a resynchronisation, so that the late answer is never taken for the next one; a
-    connection that broke is opened anew. What `ask` sends is never repeated, for it may have
-    pulsed; what `values` sends (PyMeasure's properties) only asks, and is asked once more.
-    """
-
-    # PyMeasure looks up each attribute three times over, for dynamic properties; ours have none.
-    __getattribute__ = object.__getattribute__
-
-    models: ClassVar[tuple[str, ...]] = ()
-    """Models that this driver drives, as the second field of `*IDN?` says them."""
     roles: ClassVar[tuple[str, ...]] = ()
     """Roles that it can fill on a bench; asked of other packages' drivers only."""
-
-    def __init__(self, adapter: Adapter, name: str, **_: Any) -> None:  # noqa: ANN401
-        self.exchange_lock = threading.RLock()
-        self._is_in_step = True
-        self._is_explaining = False
-        # What SCPIMixin passes beside the name is this same keyword.
-        super().__init__(adapter, name, includeSCPI=False)
-
-    def write(self, command: str, **kwargs: Any) -> None:  # noqa: ANN401  (PyMeasure's signature)
-        """Send a command.
-
-        Raises
-        ------
-        DialogueError
-            If the connection broke; it is open again, the command was not repeated.
-        """
-        with self._exchange(command, is_query=False):
-            super().write(command, **kwargs)
-
-    def read(self, **kwargs: Any) -> str:  # noqa: ANN401  (PyMeasure's signature)
-        """Read an answer, whole.
-
-        Raises
-        ------
-        DialogueError
-            If it ends before its line does.
-        """
-        answer = super().read(**kwargs)
-        connection = self.adapter.connection
-        if (
-            isinstance(connection, MessageBasedResource)
-            and connection.read_termination is None
-            and not answer.endswith("\n")
-        ):
-            raise DialogueError(self.name, f"the answer '{answer[:40]}' is cut short")
-        return answer
 
     def values(
         self,
@@ -99,12 +43,12 @@ class BenchInstrument(Instrument):
         maxsplit: int = -1,
         **kwargs: Any,  # noqa: ANN401  (PyMeasure's signature)
     ) -> list[Any]:
-        """Ask for values, and once more if the answer was lost or spoilt; see PyMeasure.
+        """Ask for values, and once more while the answer is lost or spoilt; see PyMeasure.
 
         Raises
         ------
-        DialogueError
-            If what is answered is not what `cast` makes, twice.
+        LostAnswerError
+            If what is answered is not what `cast` makes, each time.
         """
 
         def ask() -> list[Any]:
@@ -112,62 +56,15 @@ class BenchInstrument(Instrument):
                 command, separator, cast, preprocess_reply, maxsplit, **kwargs
             )
             if cast is not str and any(isinstance(each, str) for each in found):
-                raise DialogueError(self.name, f"'{command}' answered '{separator.join(found)}'")
+                raise self.spoilt(command, separator.join(found))
             return found
 
-        try:
-            return ask()
-        except DialogueError as error:
-            log.warning("%s; asked again", error)
-            return ask()
-
-    def ask_number(self, command: str) -> float:
-        """Send a query, once, and return the number it answers.
-
-        Raises
-        ------
-        DialogueError
-            If it answers no number.
-        RefusalError
-            If no answer came and the instrument's error queue says why.
-        """
-        answer = self.ask(command)
-        try:
-            return float(answer)
-        except ValueError as error:
-            raise DialogueError(self.name, f"'{command}' answered '{answer.strip()}'") from error
-
-    def ask(self, command: str, query_delay: float | None = None) -> str:
-        """Send a query and return its answer.
-
-        Raises
-        ------
-        RefusalError
-            If no answer came and the instrument's error queue says why.
-        DialogueError
-            If no answer came.
-        """
-        with self._exchange(command):
-            self.adapter.write(command)
-            self.wait_for(query_delay)
-            return self.read()
-
-    def ask_bytes(self, message: bytes) -> str:
-        """Send a message that may carry a block, line end included; return its text answer.
-
-        Raises
-        ------
-        RefusalError, DialogueError
-            If no answer came; see `ask`.
-        """
-        with self._exchange(message):
-            self.write_bytes(message)
-            return self.read()
+        return self.again(ask)
 
     def query_array(
         self, message: bytes, dtype: npt.DTypeLike, *, expected: int = 0
     ) -> npt.NDArray[Any]:
-        """Send a message, line end included; return the records in the block that answers it.
+        """Send a message, once, line end included; return the records in the block it answers.
 
         Parameters
         ----------
@@ -184,15 +81,35 @@ class BenchInstrument(Instrument):
 
         Raises
         ------
-        RefusalError, DialogueError
-            If no answer came; see `ask`.
-        BlockError
-            If the answer is no whole block of such records.
+        RefusalError, LostAnswerError
+            If no answer came, or none that is a whole block of such records; see `ask`.
         """
-        with self._exchange(message):
+
+        def talk() -> bytes:
             self.write_bytes(message)
-            answer = self._read_block_message(expected * np.dtype(dtype).itemsize)
-        return decode_array(answer, dtype)
+            return read_block(self.adapter, expected * np.dtype(dtype).itemsize)
+
+        answer = self.exchange(message, talk)
+        try:
+            return decode_array(answer, dtype)
+        except BlockError as error:
+            asked = message[:12].decode("ascii", "replace")
+            raise self.spoilt(asked, answer[:40].decode("ascii", "replace")) from error
+
+    def settle(
+        self, set_and_ask: Callable[[], T], ask: Callable[[], T], took: Callable[[T], bool]
+    ) -> T:
+        """Set something, and return what it reads back as.
+
+        If the answer is lost, only what asks is sent again; the setting is sent a second time only
+        where that shows that it was not taken. So a level that acts on a cell acts once.
+        """
+        try:
+            return set_and_ask()
+        except LostAnswerError as error:
+            log.warning("%s; read back", error)
+        found = ask()
+        return found if took(found) else set_and_ask()
 
     def secure(self, setting: str, value: float) -> None:
         """Set a property that guards the chip, read it back and compare.
@@ -202,9 +119,13 @@ class BenchInstrument(Instrument):
         ReadBackError
             If it reads back otherwise.
         """
-        setattr(self, setting, value)
-        found = getattr(self, setting)
-        if not math.isclose(float(found), value, rel_tol=1e-6, abs_tol=1e-12):
+
+        def step() -> float:
+            setattr(self, setting, value)
+            return float(getattr(self, setting))
+
+        found = self.again(step)
+        if not math.isclose(found, value, rel_tol=1e-6, abs_tol=1e-12):
             raise ReadBackError(self.name, setting, value, found)
 
     def check_identity(self) -> str:
@@ -215,10 +136,10 @@ class BenchInstrument(Instrument):
         DialogueError
             If another model answers.
         """
-        identity = self.ask("*IDN?").strip()
+        identity = self.inquire("*IDN?").strip()
         fields = identity.split(",")
         model = fields[1].strip() if len(fields) > 1 else identity
-        if not self._is_mine(model):
+        if not self.is_mine(model):
             expected = " or ".join(self.models)
             raise DialogueError(self.name, f"expected a {expected}, '{identity}' answered")
         return identity
@@ -230,11 +151,32 @@ class BenchInstrument(Instrument):
         ------
         RefusalError
             With the errors, oldest first.
+        LostAnswerError
+            If an answer is lost, and with it perhaps an error: what was set is to be set again.
         """
-        errors = self._drain_errors()
+        errors = self.drain_errors()
         if errors:
             raise RefusalError(self.name, errors)
         return []
+
+    def refuse(self) -> NoReturn:
+        """Raise the RefusalError of what is known to wait in the error queue."""
+        try:
+            self.check_errors()
+        except (LostAnswerError, WireError) as error:
+            raise RefusalError(self.name, [_LOST_ERROR]) from error
+        raise RefusalError(self.name, [_LOST_ERROR])
+
+    def drain_errors(self) -> list[tuple[int, str]]:
+        """Take all that is in the instrument's error queue, oldest first."""
+        errors: list[tuple[int, str]] = []
+        with self.dialogue.lock:
+            while len(errors) < _MOST_ERRORS:
+                number, text = self._next_error()
+                if number == 0:
+                    break
+                errors.append((number, text))
+        return errors
 
     def output_off(self) -> None:
         """Isolate whatever this instrument can drive, before anything else."""
@@ -256,96 +198,6 @@ class BenchInstrument(Instrument):
         """Take one error from the instrument's queue; number 0 if there is none."""
         raise NotImplementedError
 
-    def _drain_errors(self) -> list[tuple[int, str]]:
-        errors: list[tuple[int, str]] = []
-        with self.exchange_lock:
-            while len(errors) < _MOST_ERRORS:
-                number, text = self._next_error()
-                if number == 0:
-                    break
-                errors.append((number, text))
-        return errors
-
-    @contextlib.contextmanager
-    def _exchange(self, asked: str | bytes, *, is_query: bool = True) -> Iterator[None]:
-        """Hold the instrument for one exchange; say why if it fails."""
-        with self.exchange_lock:
-            if not self._is_in_step:
-                self._resynchronise()
-            try:
-                yield
-            except UnicodeDecodeError as error:
-                raise DialogueError(self.name, f"'{_head(asked)}' answered no text") from error
-            except OSError as error:  # pyvisa-py: of a socket to which there is no way
-                raise DialogueError(self.name, f"'{_head(asked)}' not sent: {error}") from error
-            except VisaIOError as error:
-                if error.error_code == StatusCode.error_connection_lost:
-                    self._reconnect()
-                    problem = f"the connection broke at '{_head(asked)}', and is open again"
-                    raise DialogueError(self.name, problem) from error
-                if not is_query:
-                    raise
-                raise self._reason(_head(asked), error) from error
-
-    def _reconnect(self) -> None:
-        """Open the connection anew, as it was."""
-        connection = self.adapter.connection
-        timeout, termination = connection.timeout, connection.read_termination
-        connection.close()
-        connection.open()
-        disable_nagle(connection)
-        connection.timeout = timeout
-        connection.read_termination = termination
-
-    def _reason(self, asked: str, error: VisaIOError) -> InstrumentError:
-        """Return why a query was not answered, with the dialogue in step again."""
-        log.debug("%s: no answer to %r: %s", self.name, asked, error)
-        unanswered = DialogueError(self.name, f"no answer to '{asked}': {error}")
-        if self._is_explaining:  # the error queue is not answered either
-            self._is_in_step = False
-            return unanswered
-        self._is_explaining = True
-        try:
-            self._resynchronise()
-            errors = self._drain_errors()
-        except (VisaIOError, DialogueError, WireError):
-            return unanswered
-        finally:
-            self._is_explaining = False
-        return RefusalError(self.name, errors) if errors else unanswered
-
-    def _resynchronise(self) -> None:
-        """Drop what is late: go on only once the instrument answers who it is."""
-        self._is_in_step = False
-        for attempt in range(_MOST_ATTEMPTS):
-            # A socket has no device clear, and pyvisa-py's spins for ever on one that is closed.
-            anew = attempt > 0 and is_socket(self.adapter.connection)
-            with contextlib.suppress(VisaIOError, DialogueError, UnicodeDecodeError):
-                if self._answers_to_its_name(anew=anew):
-                    self._is_in_step = True
-                    return
-        raise DialogueError(self.name, "the dialogue is out of step: *IDN? is not answered")
-
-    def _answers_to_its_name(self, *, anew: bool) -> bool:
-        if anew:
-            self._reconnect()
-        elif not is_socket(self.adapter.connection):
-            with contextlib.suppress(VisaIOError):
-                self.adapter.connection.clear()
-        super().write("*IDN?")
-        return any(self._is_mine(self.read()) for _ in range(_MOST_STALE_ANSWERS))
-
-    def _is_mine(self, identity: str) -> bool:
-        return any(model in identity.upper() for model in self.models)
-
-    def _read_block_message(self, expected: int) -> bytes:
-        connection = self.adapter.connection
-        if not isinstance(connection, MessageBasedResource):
-            return self.adapter.read_bytes(-1)
-        if connection.resource_name.upper().endswith("::SOCKET"):
-            return _read_counted(connection)
-        return _read_to_end(connection, max(connection.chunk_size, expected + _BLOCK_FRAME))
-
 
 class ScpiInstrument(SCPIMixin, BenchInstrument):
     """An instrument that speaks SCPI."""
@@ -365,44 +217,3 @@ def parse_error(answer: str) -> tuple[int, str]:
         return int(number), text.strip().strip('"')
     except ValueError as error:
         raise WireError(f"'{answer.strip()[:40]}' is no entry of an error queue") from error
-
-
-def is_socket(connection: object) -> bool:
-    """Return whether an instrument is reached through a raw socket."""
-    name = getattr(connection, "resource_name", None)
-    return isinstance(name, str) and name.upper().endswith("::SOCKET")
-
-
-def disable_nagle(connection: Any) -> None:  # noqa: ANN401  (whatever PyMeasure's adapter holds)
-    """Send small messages at once; pyvisa-py refuses the VISA attribute for it."""
-    with contextlib.suppress(AttributeError, KeyError, OSError):
-        session = connection.visalib.sessions[connection.session]
-        session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _head(asked: str | bytes) -> str:
-    """Return the beginning of what was sent, for a message."""
-    text = asked if isinstance(asked, str) else asked.decode("ascii", "replace")
-    return text[:40].strip()
-
-
-def _read_to_end(connection: MessageBasedResource, at_once: int) -> bytes:
-    """Read up to END, as `read_raw` does, which copies what it has read twice."""
-    parts: list[bytes] = []
-    library, session = connection.visalib, connection.session
-    more = StatusCode.success_max_count_read
-    with connection.ignore_warning(StatusCode.success_device_not_present, more):
-        while True:
-            part, status = library.read(session, at_once)
-            parts.append(part)
-            if status != more:
-                return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _read_counted(connection: MessageBasedResource) -> bytes:
-    """Read a block from a socket, which has no END: its header says how much is to come."""
-    head = connection.read_bytes(2)
-    head += connection.read_bytes(max(head[1] - ord("0"), 0))
-    _, length = block_span(head)
-    with connection.read_termination_context(None):
-        return head + connection.read_bytes(length + 1)

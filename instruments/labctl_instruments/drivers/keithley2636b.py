@@ -8,7 +8,6 @@ from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.source_meter import SourceMeterDriver
 from labctl_instruments.drivers.tsp_instrument import TspInstrument
-from labctl_instruments.errors import DialogueError
 
 Channel = Literal["a", "b"]
 
@@ -39,13 +38,13 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
     def other(self, name: str, channel: Channel) -> Keithley2636B:
         """Return another channel of the same instrument, on the same connection and lock."""
         other = Keithley2636B(self.adapter, name, channel)
-        other.exchange_lock = self.exchange_lock
+        other.dialogue = self.dialogue
         return other
 
     @property
     def output(self) -> bool:
         """Whether the output is on."""
-        return self.ask_exactly(f"{self._smu}.source.output") == 1
+        return self.inquire_exactly(f"{self._smu}.source.output") == 1
 
     @output.setter
     def output(self, on: bool) -> None:
@@ -54,12 +53,12 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
     @property
     def source_voltage(self) -> float:
         """The forced voltage, in V."""
-        return self.ask_exactly(f"{self._smu}.source.levelv")
+        return self.inquire_exactly(f"{self._smu}.source.levelv")
 
     @property
     def current_limit(self) -> float:
         """The compliance, in A."""
-        return self.ask_exactly(f"{self._smu}.source.limiti")
+        return self.inquire_exactly(f"{self._smu}.source.limiti")
 
     @current_limit.setter
     def current_limit(self, current: float) -> None:
@@ -67,23 +66,13 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
 
     @property
     def limited(self) -> bool:
-        """Whether the compliance holds now.
-
-        Raises
-        ------
-        DialogueError
-            If the answer is neither yes nor no.
-        """
-        question = f"print({self._smu}.source.compliance)"
-        answer = self.ask(question).strip()
-        if answer not in ("true", "false"):
-            raise DialogueError(self.name, f"'{question}' answered '{answer}'")
-        return answer == "true"
+        """Whether the compliance holds now."""
+        return self.again(self._ask_limited)
 
     @property
     def nplc(self) -> float:
         """The integration of a reading, in power-line cycles."""
-        return self.ask_exactly(f"{self._smu}.measure.nplc")
+        return self.inquire_exactly(f"{self._smu}.measure.nplc")
 
     @nplc.setter
     def nplc(self, cycles: float) -> None:
@@ -92,7 +81,7 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
     @property
     def averages(self) -> int:
         """How many readings the repeating filter averages, 1 to 100."""
-        return int(self.ask_exactly(f"{self._smu}.measure.filter.count"))
+        return int(self.inquire_exactly(f"{self._smu}.measure.filter.count"))
 
     @averages.setter
     def averages(self, count: int) -> None:
@@ -109,28 +98,6 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
             f"{smu}.source.levelv = 0 {smu}.measure.autorangei = 1 {smu}.measure.count = 1"
         )
 
-    def force(self, voltage: float) -> None:
-        """Force `voltage` V, and see in the same exchange that the instrument took it.
-
-        Raises
-        ------
-        ReadBackError
-            If it reads back another level.
-        RefusalError
-            If the instrument refused.
-        """
-        level = f"{self._smu}.source.levelv"
-        answer = self.ask(
-            f'{level} = {voltage:.9g} print(string.format("%.9g %d", {level}, errorqueue.count))'
-        )
-        try:
-            found, errors = (float(part) for part in answer.split())
-        except ValueError as error:
-            raise DialogueError(self.name, f"'{level}' answered '{answer.strip()}'") from error
-        if errors:
-            self.check_errors()
-        self._check_level(voltage, found)
-
     def read_current(self) -> float:
         """Take one reading, in A, with the settings as they are.
 
@@ -140,9 +107,30 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
             If the reading is an overflow or no number.
         """
         question = f"{self._smu}.measure.i()"
-        return self._checked_reading(question, self.ask_exactly(question))
+        return self._checked_reading(question, self.inquire_exactly(question))
 
     def output_off(self) -> None:
         """Put the output off, then the level to 0 V."""
         self.write(f"{self._smu}.source.output = 0")
         self.write(f"{self._smu}.source.levelv = 0")
+
+    def _force(self, voltage: float) -> float:
+        level = f"{self._smu}.source.levelv"
+        question = (
+            f'{level} = {voltage:.9g} print(string.format("%.9g %d", {level}, errorqueue.count))'
+        )
+        answer = self.ask(question)
+        try:
+            found, errors = (float(part) for part in answer.split())
+        except ValueError as error:
+            raise self.spoilt(level, answer) from error
+        if errors:
+            self.refuse()
+        return found
+
+    def _ask_limited(self) -> bool:
+        question = f"print({self._smu}.source.compliance)"
+        answer = self.ask(question)
+        if answer.strip() not in ("true", "false"):
+            raise self.spoilt(question, answer)
+        return answer.strip() == "true"

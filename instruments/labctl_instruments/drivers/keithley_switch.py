@@ -19,7 +19,7 @@ class KeithleySwitch(TspInstrument):
     @property
     def closed(self) -> frozenset[str]:
         """Channels that are closed, by the instrument's own word."""
-        answer = self.ask('print(channel.getclose("allslots"))').strip()
+        answer = self.inquire('print(channel.getclose("allslots"))').strip()
         if answer in ("nil", ""):
             return frozenset()
         return frozenset(answer.replace(",", ";").split(";"))
@@ -27,13 +27,13 @@ class KeithleySwitch(TspInstrument):
     @property
     def forbidden(self) -> frozenset[str]:
         """Channels that must not close, by the instrument's own word."""
-        answer = self.ask('print(channel.getforbidden("allslots"))').strip()
+        answer = self.inquire('print(channel.getforbidden("allslots"))').strip()
         return frozenset() if answer in ("nil", "") else frozenset(answer.split(","))
 
     @property
     def is_interlocked(self) -> bool:
         """Whether the interlock is engaged: without it no relay closes."""
-        return self.ask_number("print(slot[1].interlock.state)") > 0
+        return self.inquire_number("print(slot[1].interlock.state)") > 0
 
     def forbid(self, channels: Iterable[str]) -> None:
         """Let the instrument itself refuse to close `channels`, which are open.
@@ -51,7 +51,7 @@ class KeithleySwitch(TspInstrument):
         if not ordered:
             return {}
         counts = [
-            int(self.ask_number(f'print(channel.getcount("{channel}"))')) for channel in ordered
+            int(self.inquire_number(f'print(channel.getcount("{channel}"))')) for channel in ordered
         ]
         return dict(zip(ordered, counts, strict=True))
 

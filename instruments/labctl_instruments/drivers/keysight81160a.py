@@ -7,7 +7,14 @@ from typing import ClassVar
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import ScpiInstrument, parse_error
-from labctl_instruments.errors import ReadBackError, RefusalError
+from labctl_instruments.drivers.exchanging import log
+from labctl_instruments.errors import (
+    LostAnswerError,
+    LostMessageError,
+    ReadBackError,
+    RefusalError,
+    UncertainPulseError,
+)
 
 _HIGH_IMPEDANCE = 1e6
 _SHORTEST = 1e-8
@@ -40,6 +47,64 @@ class Keysight81160A(ScpiInstrument):
         ReadBackError, RefusalError
             If the instrument did not take a setting.
         """
+        self.again(lambda: self._prepare(channel, voltage_limit))
+
+    def shape(self, channel: int, *, high: float, width: float, period: float, count: int) -> None:
+        """Shape the next burst: `count` pulses of `high` V and `width` s, `period` s apart.
+
+        Raises
+        ------
+        RefusalError
+            If the instrument refused one of them; nothing must be triggered then.
+        """
+        shaping = (
+            f":PULS:WIDT{channel} {_SHORTEST:.9g};:PULS:PER{channel} {period:.9g};"
+            f":PULS:WIDT{channel} {width:.9g};:VOLT{channel}:HIGH {high:.9g};"
+            f":BURS{channel}:NCYC {count:d};:SYST:ERR?"
+        )
+        error = self.again(lambda: parse_error(self.ask(shaping)))
+        if error[0] != 0:
+            raise RefusalError(self.name, [error, *self.drain_errors()])
+
+    def set_output(self, channel: int, *, on: bool) -> None:
+        """Connect or isolate a channel."""
+        self.write(f":OUTP{channel} {on:d}")
+
+    def trigger(self, channel: int) -> None:
+        """Make the shaped burst, once; return when it is over.
+
+        If the answer is lost, only whether it is over is asked again: the instrument took the whole
+        message, and does in order what it takes.
+
+        Raises
+        ------
+        UncertainPulseError
+            If the connection broke: perhaps it never took it.
+        RefusalError
+            If the instrument refused.
+        """
+        try:
+            self.ask_number(f":TRIG{channel};*OPC?")
+        except LostMessageError as error:
+            raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
+        except LostAnswerError as error:
+            log.warning("%s; the trigger is not repeated", error)
+            self.inquire_number("*OPC?")
+
+    def output_off(self) -> None:
+        """Isolate both channels."""
+        for channel in _CHANNELS:
+            self.write(f":OUTP{channel} 0")
+
+    def outputs_on(self) -> tuple[str, ...]:
+        """Return the channels whose output is on, as `output 1`."""
+        return tuple(
+            f"output {channel}"
+            for channel in _CHANNELS
+            if self.inquire_number(f":OUTP{channel}?") != 0
+        )
+
+    def _prepare(self, channel: int, voltage_limit: float) -> None:
         self.write(f":OUTP{channel} 0")
         self.write(f":OUTP{channel}:LOAD {_HIGH_IMPEDANCE:.9g}")
         self.write(f":FUNC{channel} PULS;:ARM:SOUR{channel} MAN")
@@ -51,39 +116,3 @@ class Keysight81160A(ScpiInstrument):
         if abs(found - voltage_limit) > 1e-6:
             raise ReadBackError(self.name, f"VOLT{channel}:LIM:HIGH", voltage_limit, found)
         self.check_errors()
-
-    def shape(self, channel: int, *, high: float, width: float, period: float, count: int) -> None:
-        """Shape the next burst: `count` pulses of `high` V and `width` s, `period` s apart.
-
-        Raises
-        ------
-        RefusalError
-            If the instrument refused one of them; nothing must be triggered then.
-        """
-        answer = self.ask(
-            f":PULS:WIDT{channel} {_SHORTEST:.9g};:PULS:PER{channel} {period:.9g};"
-            f":PULS:WIDT{channel} {width:.9g};:VOLT{channel}:HIGH {high:.9g};"
-            f":BURS{channel}:NCYC {count:d};:SYST:ERR?"
-        )
-        error = parse_error(answer)
-        if error[0] != 0:
-            raise RefusalError(self.name, [error, *self._drain_errors()])
-
-    def set_output(self, channel: int, *, on: bool) -> None:
-        """Connect or isolate a channel."""
-        self.write(f":OUTP{channel} {on:d}")
-
-    def trigger(self, channel: int) -> None:
-        """Make the shaped burst; return when it is over."""
-        self.ask(f":TRIG{channel};*OPC?")
-
-    def output_off(self) -> None:
-        """Isolate both channels."""
-        for channel in _CHANNELS:
-            self.write(f":OUTP{channel} 0")
-
-    def outputs_on(self) -> tuple[str, ...]:
-        """Return the channels whose output is on, as `output 1`."""
-        return tuple(
-            f"output {channel}" for channel in _CHANNELS if self.ask_number(f":OUTP{channel}?") != 0
-        )

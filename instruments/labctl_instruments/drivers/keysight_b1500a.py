@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from typing import ClassVar, Self
 
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import BenchInstrument, parse_error
+from labctl_instruments.drivers.exchanging import log
 from labctl_instruments.drivers.source_meter import SourceMeterDriver
-from labctl_instruments.errors import DialogueError, InstrumentError, ReadBackError, RefusalError
+from labctl_instruments.errors import (
+    DialogueError,
+    InstrumentError,
+    LostAnswerError,
+    LostMessageError,
+    ReadBackError,
+    RefusalError,
+    UncertainPulseError,
+)
 
 MOST_CYCLES = 100
 """Most power-line cycles of one conversion (`AIT`)."""
@@ -57,7 +67,7 @@ class KeysightB1500AModule(BenchInstrument):
     def beside(cls, other: KeysightB1500AModule, name: str, channel: str) -> Self:
         """Return another module of the mainframe of `other`, on its connection and lock."""
         made = cls(other.adapter, name, channel)
-        made.exchange_lock = other.exchange_lock
+        made.dialogue = other.dialogue
         return made
 
     def check_identity(self) -> str:
@@ -69,7 +79,7 @@ class KeysightB1500AModule(BenchInstrument):
             If something else answers, or lies in the slot.
         """
         identity = super().check_identity()
-        units = self.ask("UNT?").strip().split(";")
+        units = self.inquire("UNT?").strip().split(";")
         found = units[self.slot - 1].partition(",")[0] if self.slot <= len(units) else ""
         if found not in self.modules:
             wanted = " or ".join(self.modules)
@@ -78,7 +88,7 @@ class KeysightB1500AModule(BenchInstrument):
 
     def closed_switches(self) -> tuple[int, ...]:
         """Return the channels of the mainframe whose output switch is closed."""
-        answer = self.ask("*LRN? 0").strip()
+        answer = self.inquire("*LRN? 0").strip()
         if not answer.startswith(("CN", "CL")):
             raise DialogueError(self.name, f"'*LRN? 0' answered '{answer}'")
         return tuple(int(channel) for channel in answer[2:].split(",") if answer[:2] == "CN")
@@ -86,14 +96,16 @@ class KeysightB1500AModule(BenchInstrument):
     def execute(self, command: str) -> None:
         """Send a command and, in the same message, ask what is wrong.
 
+        If the answer is lost it is sent once more: it is to be one that sets something.
+
         Raises
         ------
         RefusalError
             If the instrument refused.
         """
-        error = parse_error(self.ask(f"{command};ERRX?"))
+        error = self.again(lambda: parse_error(self.ask(f"{command};ERRX?")))
         if error[0] != 0:
-            raise RefusalError(self.name, [error, *self._drain_errors()])
+            raise RefusalError(self.name, [error, *self.drain_errors()])
 
     def _next_error(self) -> tuple[int, str]:
         return parse_error(self.ask("ERRX?"))
@@ -131,12 +143,12 @@ class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
     @property
     def source_voltage(self) -> float:
         """The forced voltage, in V; 0 while the switch is open."""
-        return self._forced(self.ask(f"*LRN? {self.slot}"))[0]
+        return self._forced(self.inquire(f"*LRN? {self.slot}"))[0]
 
     @property
     def current_limit(self) -> float:
         """The compliance, in A: the module's, or what it will be told as its switch closes."""
-        return self._forced(self.ask(f"*LRN? {self.slot}"))[1]
+        return self._forced(self.inquire(f"*LRN? {self.slot}"))[1]
 
     @current_limit.setter
     def current_limit(self, current: float) -> None:
@@ -144,7 +156,7 @@ class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
             raise InstrumentError(
                 self.name, f"a compliance of {current:g} A asked for; it has {MOST_CURRENT:g} A"
             )
-        learnt = self.ask(f"*LRN? {self.slot}")
+        learnt = self.inquire(f"*LRN? {self.slot}")
         level, before = self._forced(learnt)
         self._limit = current
         if learnt.startswith("CL"):
@@ -198,10 +210,14 @@ class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
         RefusalError
             If the instrument refused.
         """
-        answer = self.ask(f"{self._forcing(voltage)};*LRN? {self.slot}")
+        learning = f"*LRN? {self.slot}"
+        answer = self.settle(
+            lambda: self.ask(f"{self._forcing(voltage)};{learning}"),
+            lambda: self.inquire(learning),
+            lambda learnt: self._is_forced(voltage, learnt),
+        )
         found, limit = self._forced(answer)
-        step = next(span for span in _OUTPUT_RANGES if abs(voltage) <= span) / _OUTPUT_STEPS
-        if not answer.startswith("DV") or abs(found - voltage) > step:
+        if not self._is_forced(voltage, answer):
             raise ReadBackError(self.name, "source voltage", voltage, found)
         if abs(limit - self._limit) > 1e-6 * self._limit:
             raise ReadBackError(self.name, "current_limit", self._limit, limit)
@@ -221,14 +237,15 @@ class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
             if self._averages % n == 0 and self._averages // n * self._cycles <= MOST_CYCLES
         )
         cycles = self._averages // parts * self._cycles
-        return sum(self._read_once(cycles) for _ in range(parts)) / parts
+        once = partial(self._read_once, cycles)
+        return sum(self.again(once) for _ in range(parts)) / parts
 
     def _read_once(self, cycles: int) -> float:
         question = f"AIT 1,2,{cycles};TI {self.slot},0"
         answer = self.ask(question).strip()
         match = _READING.fullmatch(answer)
         if match is None or ord(match[2]) - ord("A") + 1 != self.slot:
-            raise DialogueError(self.name, f"'{question}' answered '{answer}'")
+            raise self.spoilt(question, answer)
         current = self._checked_reading(question, float(match[3]))
         self._is_limited = bool(int(match[1]) & _LIMITED)
         return current
@@ -236,6 +253,11 @@ class KeysightB1500ASmu(KeysightB1500AModule, SourceMeterDriver):
     def output_off(self) -> None:
         """Open the output switch; that brings the level to 0 V."""
         self.write(f"CL {self.slot}")
+
+    def _is_forced(self, voltage: float, learnt: str) -> bool:
+        """Return whether an answer to `*LRN?` says that `voltage` V are forced."""
+        step = next(span for span in _OUTPUT_RANGES if abs(voltage) <= span) / _OUTPUT_STEPS
+        return learnt.startswith("DV") and abs(self._forced(learnt)[0] - voltage) <= step
 
     def _forcing(self, voltage: float) -> str:
         return f"DV {self.slot},0,{voltage:.9G},{self._limit:.9G}"
@@ -284,7 +306,7 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         self.execute(
             f"SIM 0;SPRM 1,1;SER {number},{_HIGH_IMPEDANCE:.9G};SPM {number},1;SPV {number},1,0,0"
         )
-        found = self.ask_number(f"SER? {number}")
+        found = self.inquire_number(f"SER? {number}")
         if abs(found - _HIGH_IMPEDANCE) > 1.0:
             raise ReadBackError(self.name, "load impedance", _HIGH_IMPEDANCE, found)
 
@@ -314,19 +336,32 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         self.write(f"{'CN' if on else 'CL'} {self._number(channel)}")
 
     def trigger(self, channel: int) -> None:
-        """Make the shaped burst; return when it is over.
+        """Make the shaped burst, once; return when it is over.
+
+        If the answer is lost, only whether it is over is asked again: the instrument took the whole
+        message, and does in order what it takes.
 
         Raises
         ------
         DialogueError
             If it is not over long after it should be.
+        UncertainPulseError
+            If the connection broke: perhaps it never took it.
+        RefusalError
+            If the instrument refused.
         """
-        is_running = self.ask_number("SRP;SPST?")
+        try:
+            is_running = self.ask_number("SRP;SPST?")
+        except LostMessageError as error:
+            raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
+        except LostAnswerError as error:
+            log.warning("%s; the trigger is not repeated", error)
+            is_running = self.inquire_number("SPST?")
         until = time.monotonic() + self._duration + _PATIENCE
         while is_running:
             if time.monotonic() > until:
                 raise DialogueError(self.name, f"a burst of {self._duration:g} s does not end")
-            is_running = self.ask_number("SPST?")
+            is_running = self.inquire_number("SPST?")
 
     def output_off(self) -> None:
         """Isolate both channels, then stop what runs."""

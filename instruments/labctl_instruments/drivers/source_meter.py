@@ -20,6 +20,8 @@ class SourceMeterDriver(BenchInstrument):
     """How many readings the repeating filter averages, 1 to 100."""
     nplc: Any  # float
     """Integration of a reading, in power-line cycles."""
+    source_voltage: Any  # float
+    """The forced voltage, in V."""
 
     def prepare(self, *, nplc: float, current_limit: float) -> None:
         """Make a voltage source at 0 V that measures current; output off.
@@ -36,12 +38,34 @@ class SourceMeterDriver(BenchInstrument):
         ReadBackError, RefusalError
             If the instrument did not take a setting.
         """
-        self.output = False
-        self._arrange()
-        self.averages = 1
-        self.nplc = nplc
-        self.secure("current_limit", current_limit)
-        self.check_errors()
+
+        def step() -> None:
+            self.output = False
+            self._arrange()
+            self.averages = 1
+            self.nplc = nplc
+            self.secure("current_limit", current_limit)
+            self.check_errors()
+
+        self.again(step)
+
+    def force(self, voltage: float) -> None:
+        """Force `voltage` V, and see in the same exchange that the instrument took it.
+
+        Raises
+        ------
+        ReadBackError
+            If it reads back another level.
+        RefusalError
+            If the instrument refused.
+        """
+        found = self.settle(
+            lambda: self._force(voltage),
+            lambda: float(self.source_voltage),
+            lambda level: _is_level(voltage, level),
+        )
+        if not _is_level(voltage, found):
+            raise ReadBackError(self.name, "source voltage", voltage, found)
 
     def _arrange(self) -> None:
         """Choose what is forced and measured, on ranges that follow."""
@@ -51,13 +75,17 @@ class SourceMeterDriver(BenchInstrument):
         """Return `("output",)` while the output is on."""
         return ("output",) if self.output else ()
 
-    def _check_level(self, asked: float, found: float) -> None:
-        """Refuse another level than the one asked for; both in V."""
-        if abs(found - asked) > 1e-6 * max(1.0, abs(asked)):
-            raise ReadBackError(self.name, "source voltage", asked, found)
+    def _force(self, voltage: float) -> float:
+        """Force `voltage` V and return, in the same exchange, the level that it reads back as."""
+        raise NotImplementedError
 
     def _checked_reading(self, question: str, current: float) -> float:
         """Return a reading, in A; DialogueError if it is an overflow or no number."""
         if not abs(current) < OVERFLOW:
             raise DialogueError(self.name, f"'{question}' overflowed ({current:g})")
         return current
+
+
+def _is_level(asked: float, found: float) -> bool:
+    """Return whether a level reads back as it was asked for; both in V."""
+    return abs(found - asked) <= 1e-6 * max(1.0, abs(asked))

@@ -53,11 +53,15 @@ class ThermalChuck(ScpiInstrument):
         ReadBackError
             If it reads back otherwise.
         """
-        self.set_point = kelvin
-        self.check_errors()
-        self.secure("set_point", kelvin)
-        self.output = True
-        self.check_errors()
+
+        def step() -> None:
+            self.set_point = kelvin
+            self.check_errors()
+            self.secure("set_point", kelvin)
+            self.output = True
+            self.check_errors()
+
+        self.again(step)
 
     def output_off(self) -> None:
         """Hold no temperature: the chuck goes to that of the room by itself."""

@@ -12,17 +12,20 @@ class TspInstrument(BenchInstrument):
     def execute(self, command: str) -> None:
         """Send a command and, in the same message, ask how many errors wait.
 
+        If the answer is lost it is sent once more: it is to be one that sets something, or moves
+        relays that carry nothing, and does the same when it is done twice.
+
         Raises
         ------
         RefusalError
             If the instrument refused.
         """
-        if self.ask_number(f"{command} print(errorqueue.count)"):
-            self.check_errors()
+        if self.inquire_number(f"{command} print(errorqueue.count)"):
+            self.refuse()
 
-    def ask_exactly(self, expression: str) -> float:
+    def inquire_exactly(self, expression: str) -> float:
         """Return the number that a Lua expression is, to nine digits (print gives six)."""
-        return self.ask_number(f'print(string.format("%.9g", {expression}))')
+        return self.inquire_number(f'print(string.format("%.9g", {expression}))')
 
     def _next_error(self) -> tuple[int, str]:
         answer = self.ask("print(errorqueue.next())").strip()

@@ -31,17 +31,6 @@ class VoltageSource(SourceMeterDriver, ScpiInstrument):
         """Control the integration of a reading, in power-line cycles (float).""",
     )
 
-    def force(self, voltage: float) -> None:
-        """Force `voltage` V, and see in the same exchange that the instrument took it.
-
-        Raises
-        ------
-        ReadBackError
-            If it reads back another level.
-        """
-        found = self.ask_number(f":SOUR:VOLT {voltage:.9g};:SOUR:VOLT?")
-        self._check_level(voltage, found)
-
     def read_current(self) -> float:
         """Take one reading, in A, with the settings as they are (`:MEAS?` would change them).
 
@@ -50,9 +39,12 @@ class VoltageSource(SourceMeterDriver, ScpiInstrument):
         DialogueError
             If the reading is an overflow or no number.
         """
-        return self._checked_reading(":READ?", self.ask_number(":READ?"))
+        return self._checked_reading(":READ?", self.inquire_number(":READ?"))
 
     def output_off(self) -> None:
         """Put the output off, then the level to 0 V."""
         self.write(":OUTP 0")
         self.write(":SOUR:VOLT 0")
+
+    def _force(self, voltage: float) -> float:
+        return self.ask_number(f":SOUR:VOLT {voltage:.9g};:SOUR:VOLT?")

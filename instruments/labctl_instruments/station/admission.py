@@ -135,6 +135,14 @@ class Admission:
         index = cell.index(self.bench.geometry)
         self._count(index, int(np.count_nonzero(np.abs(voltages) > READ_VOLTAGE_LIMIT)))
 
+    def counts(self, index: IntArray) -> IntArray:
+        """Return the programming pulses that cells have received if all came, shape (n,)."""
+        return self._counts[index]
+
+    def recount(self, index: IntArray, counts: npt.NDArray[np.unsignedinteger]) -> None:
+        """Take the programming pulses that cells have received from the bench's counters, (n,)."""
+        self._counts[index] = counts
+
     def check_stress(self, voltage: float, width: float, count: int) -> None:
         """Check `count` read-polarity pulses of `voltage` V and `width` s.
 

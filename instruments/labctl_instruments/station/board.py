@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +12,8 @@ import numpy.typing as npt
 from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_instruments.drivers.array_test_board import ArrayTestBoard
-from labctl_instruments.errors import StationError
-from labctl_instruments.station.admission import Admission
+from labctl_instruments.errors import LostAnswerError, StationError, UncertainPulseError
+from labctl_instruments.station.admission import READ_VOLTAGE_LIMIT, Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.bound import BoundStation
 from labctl_instruments.station.mac_request import check_lines, check_mac
@@ -26,6 +28,8 @@ from labctl_instruments.station.protocol import (
     Value,
 )
 from labctl_instruments.wire.board_layout import pack_pulses
+
+log = logging.getLogger(__name__)
 
 _PARALLEL_CELLS = 2**16
 _MAC_PLANS = 64
@@ -99,7 +103,10 @@ class BoardStation(BoundStation):
         )
         self._energise()
         self._admission.write_down_pulses(pulses)
-        self._board.pulse_cells(records)
+        try:
+            self._board.pulse_cells(records)
+        except LostAnswerError as error:
+            self._settle(pulses.index, error)
 
     def sweep(
         self, cell: Cells, voltages: npt.ArrayLike, *, gate: float, compliance: float
@@ -110,9 +117,16 @@ class BoardStation(BoundStation):
         number = int(cell.index(self.geometry)[0])
         self._energise()
         self._admission.write_down_sweep(cell, levels, dwell=self._dwell, gate=gate)
-        points = self._board.sweep_cell(
-            number, levels, gate=gate, compliance=compliance, dwell=self._dwell
-        )
+
+        def once() -> npt.NDArray[Any]:
+            return self._board.sweep_cell(
+                number, levels, gate=gate, compliance=compliance, dwell=self._dwell
+            )
+
+        if (np.abs(levels) <= READ_VOLTAGE_LIMIT).all():
+            points = self._board.again(once)
+        else:
+            points = self._sweep_once(once, number, len(levels))
         return Sweep(points["current"].copy(), points["in_compliance"] == 1)
 
     def stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
@@ -160,15 +174,47 @@ class BoardStation(BoundStation):
         board.secure("gate_limit", envelope.gate_voltage)
         board.secure("current_limit", envelope.current)
         board.secure("pulse_limit", envelope.pulses)
-        board.check_errors()
+        board.again(board.check_errors)
         return board.count_pulses(np.arange(bench.geometry.n_cells)).astype(np.int64)
+
+    def _sweep_once(
+        self, once: Callable[[], npt.NDArray[Any]], number: int, n_points: int
+    ) -> npt.NDArray[Any]:
+        """Make a sweep that programs; if its answer is lost, ask what it was."""
+        try:
+            return once()
+        except LostAnswerError as error:
+            self._settle(np.array([number]), error)
+        return self._board.last_sweep(number, n_points)
+
+    def _settle(self, index: npt.NDArray[np.int64], error: LostAnswerError) -> None:
+        """Go on if, by the board's counters, all pulses were given; they are never sent again.
+
+        Raises
+        ------
+        UncertainPulseError
+            If they were not.
+        """
+        found, expected = self._board.count_pulses(index), self._admission.counts(index)
+        if np.array_equal(found, expected):
+            log.warning("%s; by the board's counters all was done", error)
+            return
+        self._admission.recount(index, found)
+        missing = int(np.count_nonzero(found != expected))
+        raise UncertainPulseError(
+            self._board.name,
+            f"{error}; by its counters {missing} of {len(index)} cells lack pulses",
+        ) from error
 
     def _energise(self) -> None:
         """Connect the drivers, if they are not; all lines are driven to 0 V between requests."""
         if not self._output_on:
-            self._board.output = True
-            self._board.check_errors()
+            self._board.again(self._connect)
             self._output_on = True
+
+    def _connect(self) -> None:
+        self._board.output = True
+        self._board.check_errors()
 
     def _plan_number(self, plan: MacPlan, lines: npt.NDArray[np.int64]) -> int:
         """Return the number under which the board knows a plan; tell it the plan if it does not."""

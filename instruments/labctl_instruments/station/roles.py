@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from labctl_instruments.station.bound import Quieted
@@ -17,6 +18,9 @@ class SourceMeter(Quieted, Protocol):
     def check_errors(self) -> list[Any]:
         """Empty the error queue; RefusalError with what was in it."""
         ...
+
+    def again(self, step: Callable[[], None]) -> None:
+        """Take a step that may be taken twice, and once more while an answer is lost."""
 
     @property
     def output(self) -> bool:
@@ -66,6 +70,9 @@ class PulseSource(Quieted, Protocol):
     def check_errors(self) -> list[Any]:
         """Empty the error queue; RefusalError with what was in it."""
         ...
+
+    def again(self, step: Callable[[], None]) -> None:
+        """Take a step that may be taken twice, and once more while an answer is lost."""
 
     def prepare(self, channel: int, *, voltage_limit: float) -> None:
         """Make triggered pulses from 0 V that no message can bring above a limit, in V."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -238,11 +239,13 @@ class SmuStation(BoundStation):
         if self._output_on:
             return
         for smu in (self._use.bit, self._use.source, self._use.gate):
-            smu.output = True
-            smu.check_errors()
+            smu.again(partial(_switch_on, smu))
+        self._use.pulser.again(self._connect_pulser)
+        self._output_on = True
+
+    def _connect_pulser(self) -> None:
         self._use.pulser.set_output(self._use.pulser_channel, on=True)
         self._use.pulser.check_errors()
-        self._output_on = True
 
     def _force(self, name: str, voltage: float) -> None:
         """Force a voltage with `bit` or `gate`, if it is not forced already."""
@@ -337,6 +340,11 @@ class SmuStation(BoundStation):
         """Return the current of one source line with all word lines of its PE on, in A."""
         rows = self._biases.multiplying(line, high)
         return self._read_current(rows, voltage, 1)
+
+
+def _switch_on(smu: SourceMeter) -> None:
+    smu.output = True
+    smu.check_errors()
 
 
 class _Burst(NamedTuple):

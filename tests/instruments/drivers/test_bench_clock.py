@@ -11,12 +11,14 @@ def test_the_time_is_in_seconds():
 
 
 def test_an_advance_returns_when_it_is_over():
-    with expected_protocol(BenchClock, [(b":CLOC:ADV 600;*OPC?", b"1")]) as clock:
+    dialogue = [(b":CLOC:TIME?", b"0"), (b":CLOC:ADV 600;*OPC?", b"1")]
+    with expected_protocol(BenchClock, dialogue) as clock:
         clock.advance(600.0)
 
 
 def test_an_advance_loses_no_digit():
-    with expected_protocol(BenchClock, [(b":CLOC:ADV 0.10000000000000001;*OPC?", b"1")]) as clock:
+    dialogue = [(b":CLOC:TIME?", b"0"), (b":CLOC:ADV 0.10000000000000001;*OPC?", b"1")]
+    with expected_protocol(BenchClock, dialogue) as clock:
         clock.advance(0.1)
 
 

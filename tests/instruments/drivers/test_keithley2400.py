@@ -28,8 +28,8 @@ def test_a_reading_is_asked_for_by_read_and_never_by_measure():
         assert smu.read_current() == -1.25e-6
 
 
-@pytest.mark.parametrize("answer", [b"+9.900000E+37", b"+9.910000E+37", b"", b"1,2"])
-def test_what_is_no_current_is_never_taken_for_one(answer):
+@pytest.mark.parametrize("answer", [b"+9.900000E+37", b"+9.910000E+37"])
+def test_an_overflow_is_never_taken_for_a_current(answer):
     with (
         expected_protocol(Keithley2400, [(b":READ?", answer)]) as smu,
         pytest.raises(DialogueError),

@@ -29,7 +29,7 @@ def test_a_reading_is_asked_for_by_read_and_never_by_measure():
         assert smu.read_current() == -1.25e-6
 
 
-@pytest.mark.parametrize("answer", [b"9.9E37", b"9.91E37", b"nan", b"ERROR"])
+@pytest.mark.parametrize("answer", [b"9.9E37", b"9.91E37", b"nan"])
 def test_an_overflow_is_never_taken_for_a_current(answer):
     with (
         expected_protocol(Keithley2450, [(b":READ?", answer)]) as smu,

@@ -115,12 +115,8 @@ def test_averages_are_cycles_of_one_conversion_or_of_the_fewest_equal_ones():
         assert smu.read_current() == pytest.approx(2e-6)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [b"001AI+199.9999E+99", b"000BI+1.000000E-06", b"NAI+1.00000E-06", b"000AV+1.000000E-06", b""],
-)
-def test_what_is_no_reading_of_this_module_is_never_taken_for_a_current(answer):
-    dialogue = [(b"AIT 1,2,1;TI 1,0", answer)]
+def test_an_overflow_is_never_taken_for_a_current():
+    dialogue = [(b"AIT 1,2,1;TI 1,0", b"001AI+199.9999E+99")]
     with expected_protocol(KeysightB1500ASmu, dialogue) as smu, pytest.raises(DialogueError):
         smu.read_current()
 

@@ -58,6 +58,7 @@ class ArrayBoardPersona(ScpiPersona):
         self._is_on = False
         self._plans: dict[int, tuple[MacPlan, IntArray, int]] = {}
         self._saturated = 0
+        self._last_sweep: tuple[int, npt.NDArray[Any]] = (-1, np.zeros(0, layout.SWEEP_POINT))
         self.engine = ScpiEngine(
             self._commands(),
             identity=f"labctl,ARRAY-BOARD,{serial},1.0",
@@ -91,6 +92,7 @@ class ArrayBoardPersona(ScpiPersona):
             Number("S", 1e-7, 10.0),
             Block(layout.VOLTAGE.itemsize),
         )
+        table.query("SWEep:LAST", self._tell_last_sweep, Integer(0, 2**32 - 1))
         identifier = Integer(0, PLANS - 1)
         table.command("MAC:DEFine", self._define, identifier, Block(4))
         table.query("MAC:EXECute", self._execute, identifier, Block())
@@ -179,6 +181,13 @@ class ArrayBoardPersona(ScpiPersona):
         points = np.zeros(len(voltages), layout.SWEEP_POINT)
         points["current"] = currents
         points["in_compliance"] = flags
+        self._last_sweep = (cell, points)
+        return points
+
+    def _tell_last_sweep(self, cell: int) -> npt.NDArray[Any]:
+        swept, points = self._last_sweep
+        if swept != cell:
+            raise ScpiError(-230, f"the last sweep was not of cell {cell}")
         return points
 
     def _define(self, identifier: int, block: memoryview) -> None:
