@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from labctl_data.errors import ModelError
-from labctl_data.model.parameter import ParameterSpec, ParameterValue
+from labctl_data.model.parameter import ParameterSpec, ParameterValue, packed_record
 
 TABLE_BINS = 10
 """Bins of the window in the tables of steps and of relaxation."""
@@ -50,11 +49,24 @@ class DeclaredModel:
 
     name: ClassVar[str]
     """Name of the model class, as in chip files."""
+    equations: ClassVar[str]
+    """Name of the module of its equations; see `labctl_data.model.laws`."""
     ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of parameters of which the first must be below the second."""
 
+    declarations: ClassVar[Mapping[str, Scalar]] = {}
+    """What each parameter is declared to be, in order; made for each class."""
+
+    def __init_subclass__(cls) -> None:
+        """Collect the declarations of a model's parameters."""
+        super().__init_subclass__()
+        hints = get_type_hints(cls, include_extras=True)
+        cls.declarations = {
+            name: get_args(hint)[1] for name, hint in hints.items() if get_origin(hint) is Annotated
+        }
+
     def __post_init__(self) -> None:
-        for name, declared in _declared(type(self)).items():
+        for name, declared in self.declarations.items():
             value = _checked(f"model {self.name}: {name}", getattr(self, name), declared)
             object.__setattr__(self, name, value)
         for low, high in self.ordered:
@@ -69,27 +81,30 @@ class DeclaredModel:
         """Return the parameters, in order."""
         return tuple(
             ParameterSpec(name, declared.unit, declared.shape, declared.doc)
-            for name, declared in _declared(cls).items()
+            for name, declared in cls.declarations.items()
         )
 
     @property
     def parameters(self) -> Mapping[str, ParameterValue]:
         """Value of every parameter: floats, and ndarrays of shape (`TABLE_BINS`,)."""
-        return {name: getattr(self, name) for name in _declared(type(self))}
+        return {name: getattr(self, name) for name in self.declarations}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, ParameterValue]) -> Self:
         """Build the model from a full mapping of parameters.
+
+        Those with a default may be missing: files of before they were there hold none.
 
         Raises
         ------
         ModelError
             If a parameter is missing, unknown, of another shape or not physical.
         """
-        missing = _declared(cls).keys() - parameters.keys()
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        missing = needed - parameters.keys()
         if missing:
             raise ModelError(f"model {cls.name}: lacks parameter {', '.join(sorted(missing))}")
-        unknown = parameters.keys() - _declared(cls).keys()
+        unknown = parameters.keys() - cls.declarations.keys()
         if unknown:
             raise ModelError(f"model {cls.name}: unknown parameter {', '.join(sorted(unknown))}")
         values: dict[str, Any] = dict(parameters)
@@ -102,11 +117,7 @@ class DeclaredModel:
 
     def packed(self) -> npt.NDArray[np.void]:
         """Return the parameters as one record, shape (1,), as the compiled equations take them."""
-        layout = np.dtype([(spec.name, np.float64, spec.shape) for spec in self.specs()])
-        record = np.zeros(1, layout)
-        for name, value in self.parameters.items():
-            record[name][0] = value
-        return record
+        return packed_record(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, type(self)):
@@ -115,15 +126,6 @@ class DeclaredModel:
 
     def __hash__(self) -> int:
         return hash(self.packed().tobytes())
-
-
-@cache
-def _declared(model: type[DeclaredModel]) -> Mapping[str, Scalar]:
-    """Return the declaration of each parameter of a model class, in order."""
-    hints = get_type_hints(model, include_extras=True)
-    return {
-        name: get_args(hint)[1] for name, hint in hints.items() if get_origin(hint) is Annotated
-    }
 
 
 def _checked(where: str, value: npt.ArrayLike, declared: Scalar) -> ParameterValue:

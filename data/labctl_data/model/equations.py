@@ -15,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from labctl_data.model.compiled import inlined
+from labctl_data.model.declared import TABLE_BINS
 from labctl_data.model.laws import SET, Device, Eight, Packed, Pulse
 from labctl_data.model.parameter import FloatArray
-from labctl_data.model.soft_bound import TABLE_BINS
 
 READ_VOLTAGE = 0.2
 """Voltage at which conductances are stated, in V."""
@@ -34,11 +34,15 @@ DEVICE_FIELDS = (
     ("bound_high_factor", np.float64),  # d1, multiplies upper bounds
     ("bound_low_factor", np.float64),  # d2, multiplies lower bounds
     ("forming_voltage", np.float64),  # V
+    ("frailty", np.float64),  # multiplies damage
 )
 """What cells of this model have beyond `COMMON_FIELDS`; their rate factor is d3."""
 OPEN, SHORT = 1e-12, 5e-4
 """Conductance of open and of shorted cells, in S."""
-_STUCK_LOW, _STUCK_HIGH, _STUCK_OPEN = 1, 2, 3
+LEAST = 1e-8
+"""Nothing relaxes below this, in S."""
+STUCK_LOW, STUCK_HIGH, STUCK_OPEN = 1, 2, 3
+"""`StuckClass`, for compiled code."""
 
 
 @inlined
@@ -139,16 +143,32 @@ def pulse_of(p: Packed, kind: int, amplitude: float, width: float, gate: float) 
 
 @inlined
 def formed(p: Packed, device: Device, pulse: Pulse) -> tuple[float, float]:
-    """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far."""
-    if pulse.kind != SET or pulse.amplitude < device.forming_voltage or pulse.reach <= 0.0:
+    """Form a fresh cell if the SET-polarity amplitude suffices; the gate limits how far.
+
+    Voltage beyond the cell's own damages it, as far as the gate lets the current grow.
+    """
+    excess = pulse.amplitude - device.forming_voltage
+    if pulse.kind != SET or excess < 0.0 or pulse.reach <= 0.0:
         return 0.0, 0.0
-    return device.formed_conductance * pulse.reach, 0.0
+    damage = p.overforming_rate * device.frailty * excess * pulse.reach
+    return device.formed_conductance * pulse.reach, damage
 
 
 @inlined
 def device_bounds(p: Packed, device: Device, pulse: Pulse, damage: float) -> tuple[float, float]:
-    """Return the bounds of the pulse times the cell's own factors d2 and d1."""
-    return pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
+    """Return the bounds of the pulse times the cell's own factors d2 and d1.
+
+    Damage closes the window between them, on a logarithmic scale, by damage^wear_exponent: from
+    below in cells that end in a low-resistance state, from above in the others.
+    """
+    low, high = pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
+    if damage > 0.0 and high > low:
+        closed = math.exp(math.log(high / low) * min(damage, 1.0) ** p.wear_exponent)
+        if device.worn_class == STUCK_HIGH:
+            low *= closed
+        else:
+            high /= closed
+    return low, high
 
 
 @inlined
@@ -161,14 +181,38 @@ def cycle_strength(p: Packed, rho: float, normal: float) -> float:
 
 @inlined
 def moved(p: Packed, kind: int, g: float, rho: float, bounds: tuple[float, float]) -> float:
-    """Return g after the mean motion of rho reference pulses, before any bound.
+    """Return g after the mean motion of rho reference pulses.
 
-    One Euler step a reference pulse (at most `MOST_STEPS`), so that rho = n is n pulses.
+    By the closed law where the model gives its strength, else by the tables, before any bound: one
+    Euler step a reference pulse (at most `MOST_STEPS`), so that rho = n is n pulses.
     """
+    rate = p.set_rate if kind == SET else p.reset_rate
+    if rate > 0.0:
+        return approached(p, kind, g, rate * rho, bounds)
     steps = min(max(int(rho + 0.5), 1), MOST_STEPS)
     for _ in range(steps):
         g += rho / steps * step(p, kind, g)
     return g
+
+
+@inlined
+def approached(p: Packed, kind: int, g: float, rho: float, bounds: tuple[float, float]) -> float:
+    """Return g after it has approached its bound for a time rho, by the closed law.
+
+    du/d(rho) = -u^gamma, u = |g - bound| / window: exp(-rho) for gamma = 1; a gamma below 1 ends at
+    the bound.
+    """
+    bound = bounds[1] if kind == SET else bounds[0]
+    gamma = p.set_exponent if kind == SET else p.reset_exponent
+    window = p.window_high - p.window_low
+    u = abs(g - bound) / window
+    if u <= 0.0:
+        return g
+    if gamma == 1.0:
+        u *= math.exp(-rho)
+    else:
+        u = max(u ** (1.0 - gamma) + (gamma - 1.0) * rho, 0.0) ** (1.0 / (1.0 - gamma))
+    return float(bound - window * u if kind == SET else bound + window * u)
 
 
 @inlined
@@ -179,8 +223,11 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 @inlined
 def wear(p: Packed, device: Device, before: float, after: float) -> float:
-    """Return the damage of a motion: none."""
-    return 0.0
+    """Return the damage of a motion: its part of the endurance, in cycles there and back."""
+    if p.wear_rate <= 0.0:
+        return 0.0
+    cycles = abs(after - before) / (2.0 * (p.window_high - p.window_low))
+    return float(p.wear_rate * device.frailty * cycles)
 
 
 @inlined
@@ -215,6 +262,12 @@ def disturb_rate(p: Packed, voltage: float) -> float:
 def disturbed(p: Packed, g: float, at: float, walk: float) -> float:
     """Return the same for reads, whose mean and spread are the same everywhere."""
     return float(g + p.disturb_drift * at + p.disturb_sigma * walk)
+
+
+@inlined
+def least_conductance(p: Packed) -> float:
+    """Return `LEAST`."""
+    return LEAST
 
 
 @inlined
@@ -282,13 +335,15 @@ def draw_device(p: Packed, device: Device, normals: Eight, uniforms: Eight) -> N
     telegraphic = uniforms[1] < p.rtn_fraction
     device.rtn_amplitude = p.rtn_amplitude * 2.0 * uniforms[2] if telegraphic else 0.0
     device.rtn_time = p.rtn_time * math.exp(normals[5])
+    device.frailty = math.exp(p.frailty_spread * normals[6])
+    device.worn_class = STUCK_LOW if uniforms[6] < p.worn_low_share else STUCK_HIGH
 
 
 @inlined
 def stuck_conductance(p: Packed, device: Device, stuck: int) -> float:
     """Return what a cell of this StuckClass conducts, in S."""
-    if stuck == _STUCK_LOW:
+    if stuck == STUCK_LOW:
         return float(p.bound_low * device.bound_low_factor)
-    if stuck == _STUCK_HIGH:
+    if stuck == STUCK_HIGH:
         return float(p.bound_high * device.bound_high_factor)
-    return OPEN if stuck == _STUCK_OPEN else SHORT
+    return OPEN if stuck == STUCK_OPEN else SHORT

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from labctl_data.model.declared import TINY, DeclaredModel, Scalar
-from labctl_data.model.parameter import packed_record
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +92,9 @@ class FloatingGateModel(DeclaredModel):
         float, Scalar("eV", "Arrhenius energy of loss and detrapping", least=0.0)
     ]
     read_noise: Annotated[float, Scalar("1", "standard deviation of one read over g", least=0.0)]
+    flicker_noise: Annotated[
+        float, Scalar("1", "1/f noise: standard deviation over g in a decade", least=0.0)
+    ]
     rtn_fraction: Annotated[
         float, Scalar("1", "fraction of cells with two-state noise", least=0.0, most=1.0)
     ]
@@ -108,6 +107,7 @@ class FloatingGateModel(DeclaredModel):
         """Return the model with still reads: no noise, no loss of charge, no detrapping."""
         return self.with_parameters(
             read_noise=0.0,
+            flicker_noise=0.0,
             rtn_fraction=0.0,
             detrapping_drift=0.0,
             detrapping_sigma=0.0,
@@ -123,12 +123,8 @@ class FloatingGateModel(DeclaredModel):
     @property
     def is_still(self) -> bool:
         """Whether cells stay where pulses leave them."""
-        moves = self.detrapping_drift or self.detrapping_sigma
+        moves = self.detrapping_drift or self.detrapping_sigma or self.flicker_noise
         return not moves and self.loss_time >= _FOREVER
-
-    def packed(self) -> npt.NDArray[np.void]:
-        """Return the parameters as one record, shape (1,), as the compiled equations take them."""
-        return packed_record(self)
 
 
 _FOREVER = 1e30
@@ -172,6 +168,7 @@ def flash_180nm() -> FloatingGateModel:
         detrapping_time=1e-3,
         activation_energy=1.0,
         read_noise=0.005,
+        flicker_noise=0.0005,
         rtn_fraction=0.05,
         rtn_amplitude=0.01,
         rtn_time=1.0,

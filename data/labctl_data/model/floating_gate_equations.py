@@ -207,6 +207,12 @@ def wear(p: Packed, device: Device, before: float, after: float) -> float:
 
 
 @inlined
+def least_conductance(p: Packed) -> float:
+    """Return the least that a cell may conduct, in S: next to nothing."""
+    return OPEN
+
+
+@inlined
 def decades(p: Packed, elapsed: float) -> float:
     """Return l = log10(1 + t / t0), the clock of detrapping."""
     return math.log10(1.0 + max(elapsed, 0.0) / p.detrapping_time)
@@ -312,6 +318,7 @@ def draw_device(p: Packed, device: Device, normals: Eight, uniforms: Eight) -> N
     telegraphic = uniforms[0] < p.rtn_fraction
     device.rtn_amplitude = p.rtn_amplitude * 2.0 * uniforms[1] if telegraphic else 0.0
     device.rtn_time = p.rtn_time * math.exp(normals[2])
+    device.worn_class = _STUCK_LOW
 
 
 @inlined

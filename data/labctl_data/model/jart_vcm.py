@@ -21,6 +21,7 @@ class JartVcmModel(DeclaredModel):
     """
 
     name: ClassVar[str] = "jart-vcm-v1b"
+    equations: ClassVar[str] = "labctl_data.model.jart_equations"
     ordered: ClassVar[tuple[tuple[str, str], ...]] = (
         ("least_vacancies", "most_vacancies"),
         ("disc_length", "cell_length"),

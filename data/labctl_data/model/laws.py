@@ -49,6 +49,8 @@ COMMON_FIELDS = (
     ("fresh_conductance", np.float64),  # S, before forming
     ("rtn_amplitude", np.float64),  # distance of the two states over g; 0: no RTN
     ("rtn_time", np.float64),  # s, dwell time
+    ("worn_class", np.float64),  # StuckClass of the cell once its damage is 1
+    ("flicker_phase", np.float64),  # shifts the time constants of 1/f noise; the chip draws it
 )
 """What every model's cells have; their equations name the rest in `DEVICE_FIELDS`."""
 
@@ -220,6 +222,12 @@ def disturb_rate(p: Packed, voltage: float) -> float:
 @_law
 def disturbed(p: Packed, g: float, at: float, walk: float) -> float:
     """Return what g has become by reads, `at` on their clock; `walk` as in `relaxed`."""
+    ...
+
+
+@_law
+def least_conductance(p: Packed) -> float:
+    """Return what a cell that is not open conducts at least, in S."""
     ...
 
 

@@ -49,13 +49,8 @@ class ParameterSpec:
     """What it is."""
 
 
-@runtime_checkable
-class DeviceModel(Protocol):
-    """A fitted or preset device model: a name, a flat set of parameters, and their equations.
-
-    Registered by entry point in the group ``labctl.device_models``; see `model_from`. The chip
-    simulates any model whose equations follow `labctl_data.model.laws`.
-    """
+class Described(Protocol):
+    """Named parameters, and where their equations are."""
 
     name: ClassVar[str]
     """Name of the model class, as in chip files."""
@@ -71,6 +66,15 @@ class DeviceModel(Protocol):
     def parameters(self) -> Mapping[str, ParameterValue]:
         """Value of every parameter."""
         ...
+
+
+@runtime_checkable
+class DeviceModel(Described, Protocol):
+    """A fitted or preset device model: a name, a flat set of parameters, and their equations.
+
+    Registered by entry point in the group ``labctl.device_models``; see `model_from`. The chip
+    simulates any model whose equations follow `labctl_data.model.laws`.
+    """
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, ParameterValue]) -> Self:
@@ -108,7 +112,7 @@ class DeviceModel(Protocol):
 _TAG = "equations of "
 
 
-def packed_record(model: DeviceModel) -> npt.NDArray[np.void]:
+def packed_record(model: Described) -> npt.NDArray[np.void]:
     """Return the parameters of a model as one record, shape (1,), as compiled equations take them.
 
     The last field holds nothing: its name says where the equations are and which sources they have,

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from labctl_data.errors import ModelError
-from labctl_data.model.parameter import FloatArray, ParameterSpec, ParameterValue, packed_record
-
-TABLE_BINS = 10
-"""Bins of the window in the tables of steps and of relaxation."""
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """Unit, meaning and physical limits (included) of a parameter."""
-
-    shape: ClassVar[tuple[int, ...]] = ()
-
-    unit: str
-    doc: str
-    least: float = -np.inf
-    most: float = np.inf
-
-
-class Table(Scalar):
-    """The same for a table over the bins of the window, low conductance first."""
-
-    shape: ClassVar[tuple[int, ...]] = (TABLE_BINS,)
-
-
-_TINY = 1e-12
+from labctl_data.model.declared import TABLE_BINS, TINY, DeclaredModel, Scalar, Table
+from labctl_data.model.parameter import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class SoftBoundModel:
+class SoftBoundModel(DeclaredModel):
     """A voltage-bounded soft-bound cell with read noise, relaxation and spread.
 
     A reference pulse (SET: `set_voltage`, `pulse_width`, `set_gate`; RESET likewise) moves the
@@ -51,19 +24,26 @@ class SoftBoundModel:
 
     name: ClassVar[str] = "soft-bound"
     equations: ClassVar[str] = "labctl_data.model.equations"
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("window_low", "window_high"),
+        ("bound_low", "bound_high"),
+        ("formed_low", "formed_high"),
+        ("gate_threshold", "set_gate"),
+        ("gate_threshold", "reset_gate"),
+    )
 
-    window_low: Annotated[float, Scalar("S", "lower end of the tables' window", least=_TINY)]
-    window_high: Annotated[float, Scalar("S", "upper end of the tables' window", least=_TINY)]
+    window_low: Annotated[float, Scalar("S", "lower end of the tables' window", least=TINY)]
+    window_high: Annotated[float, Scalar("S", "upper end of the tables' window", least=TINY)]
     set_step: Annotated[FloatArray, Table("S", "mean step of the reference SET pulse", least=0.0)]
     set_sigma: Annotated[FloatArray, Table("S", "spread of that step, pulse to pulse", least=0.0)]
     reset_step: Annotated[
         FloatArray, Table("S", "mean step of the reference RESET pulse", most=0.0)
     ]
     reset_sigma: Annotated[FloatArray, Table("S", "spread of that step, pulse to pulse", least=0.0)]
-    set_voltage: Annotated[float, Scalar("V", "amplitude of the reference SET pulse", least=_TINY)]
+    set_voltage: Annotated[float, Scalar("V", "amplitude of the reference SET pulse", least=TINY)]
     set_gate: Annotated[float, Scalar("V", "gate voltage of the reference SET pulse", least=0.0)]
     reset_voltage: Annotated[
-        float, Scalar("V", "amplitude of the reference RESET pulse", least=_TINY)
+        float, Scalar("V", "amplitude of the reference RESET pulse", least=TINY)
     ]
     reset_gate: Annotated[
         float, Scalar("V", "gate voltage of the reference RESET pulse", least=0.0)
@@ -79,20 +59,20 @@ class SoftBoundModel:
     cycle_spread: Annotated[
         float, Scalar("1", "lognormal spread of strength, pulse to pulse", least=0.0)
     ]
-    bound_high: Annotated[float, Scalar("S", "highest conductance a SET reaches", least=_TINY)]
+    bound_high: Annotated[float, Scalar("S", "highest conductance a SET reaches", least=TINY)]
     gate_slope: Annotated[
-        float, Scalar("S/V", "upper bound per volt of gate overdrive", least=_TINY)
+        float, Scalar("S/V", "upper bound per volt of gate overdrive", least=TINY)
     ]
     gate_threshold: Annotated[float, Scalar("V", "threshold of the access transistor")]
     bound_low: Annotated[
-        float, Scalar("S", "lowest conductance of the reference RESET", least=_TINY)
+        float, Scalar("S", "lowest conductance of the reference RESET", least=TINY)
     ]
     bound_low_slope: Annotated[
         float, Scalar("V", "fall of RESET amplitude that lifts it e times", least=1e-6)
     ]
     curvature: Annotated[float, Scalar("1/V", "b of the I-V law sinh(bV)", least=0.0)]
     saturation_voltage: Annotated[
-        float, Scalar("V", "saturation current over the gate's upper bound", least=_TINY)
+        float, Scalar("V", "saturation current over the gate's upper bound", least=TINY)
     ]
     relaxation_drift: Annotated[FloatArray, Table("S", "mean relaxation a decade of time")]
     relaxation_sigma: Annotated[
@@ -126,57 +106,39 @@ class SoftBoundModel:
     forming_voltage: Annotated[float, Scalar("V", "mean forming voltage", least=0.0)]
     forming_spread: Annotated[float, Scalar("V", "spread of forming voltages", least=0.0)]
     fresh_conductance: Annotated[
-        float, Scalar("S", "median conductance before forming", least=_TINY)
+        float, Scalar("S", "median conductance before forming", least=TINY)
     ]
     fresh_spread: Annotated[float, Scalar("1", "lognormal spread of it", least=0.0)]
-    formed_low: Annotated[float, Scalar("S", "lowest conductance after forming", least=_TINY)]
-    formed_high: Annotated[float, Scalar("S", "highest conductance after forming", least=_TINY)]
-
-    def __post_init__(self) -> None:
-        for name, declared in _declared().items():
-            object.__setattr__(self, name, _checked(name, getattr(self, name), declared))
-        for low, high in _ORDERED:
-            if getattr(self, low) >= getattr(self, high):
-                raise ModelError(
-                    f"model {self.name}: {low} {getattr(self, low):g} must be below "
-                    f"{high} {getattr(self, high):g}"
-                )
-
-    @classmethod
-    def specs(cls) -> tuple[ParameterSpec, ...]:
-        """Return the parameters, in order."""
-        return tuple(
-            ParameterSpec(name, declared.unit, declared.shape, declared.doc)
-            for name, declared in _declared().items()
-        )
-
-    @property
-    def parameters(self) -> Mapping[str, ParameterValue]:
-        """Value of every parameter: floats, and ndarrays of shape (`TABLE_BINS`,)."""
-        return {name: getattr(self, name) for name in _declared()}
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, ParameterValue]) -> Self:
-        """Build the model from a full mapping of parameters.
-
-        Raises
-        ------
-        ModelError
-            If a parameter is missing, unknown, of another shape or not physical.
-        """
-        missing = _declared().keys() - parameters.keys()
-        if missing:
-            raise ModelError(f"model {cls.name}: lacks parameter {', '.join(sorted(missing))}")
-        unknown = parameters.keys() - _declared().keys()
-        if unknown:
-            raise ModelError(f"model {cls.name}: unknown parameter {', '.join(sorted(unknown))}")
-        values: dict[str, Any] = dict(parameters)
-        return cls(**values)
-
-    def with_parameters(self, **changes: npt.ArrayLike) -> Self:
-        """Return the model with some parameters replaced."""
-        values: dict[str, Any] = {**self.parameters, **changes}
-        return self.from_parameters(values)
+    formed_low: Annotated[float, Scalar("S", "lowest conductance after forming", least=TINY)]
+    formed_high: Annotated[float, Scalar("S", "highest conductance after forming", least=TINY)]
+    set_rate: Annotated[
+        float, Scalar("1", "A: strength of the reference SET in the closed law; 0: tables", least=0)
+    ] = 0.0
+    set_exponent: Annotated[
+        float, Scalar("1", "gamma: slowing of SET towards its bound; 1: exponential", least=0.1)
+    ] = 1.0
+    reset_rate: Annotated[
+        float, Scalar("1", "the same strength for RESET; 0: tables", least=0.0)
+    ] = 0.0
+    reset_exponent: Annotated[float, Scalar("1", "the same slowing for RESET", least=0.1)] = 1.0
+    flicker_noise: Annotated[
+        float, Scalar("1", "1/f noise of g: deviation over g a root decade", least=0.0, most=0.3)
+    ] = 0.0
+    overforming_rate: Annotated[
+        float, Scalar("1/V", "damage a volt of forming above the cell's own voltage", least=0.0)
+    ] = 0.0
+    wear_rate: Annotated[
+        float, Scalar("1", "1 over the median endurance in full cycles; 0: none", least=0.0)
+    ] = 0.0
+    wear_exponent: Annotated[
+        float, Scalar("1", "the window closes as damage to this power", least=0.1)
+    ] = 1.0
+    frailty_spread: Annotated[
+        float, Scalar("1", "lognormal spread of the damage done", least=0.0)
+    ] = 0.0
+    worn_low_share: Annotated[
+        float, Scalar("1", "share of cells that end up in a low state", least=0.0, most=1.0)
+    ] = 0.0
 
     def without_noise(self) -> Self:
         """Return the model with still reads: no read noise, RTN, relaxation or read disturb."""
@@ -188,12 +150,17 @@ class SoftBoundModel:
             relaxation_sigma=still,
             disturb_drift=0.0,
             disturb_sigma=0.0,
+            flicker_noise=0.0,
         )
 
     def without_spread(self) -> Self:
         """Return the model with all devices alike."""
         return self.with_parameters(
-            bound_high_spread=0.0, bound_low_spread=0.0, rate_spread=0.0, forming_spread=0.0
+            bound_high_spread=0.0,
+            bound_low_spread=0.0,
+            rate_spread=0.0,
+            forming_spread=0.0,
+            frailty_spread=0.0,
         )
 
     def without_variation(self) -> Self:
@@ -205,53 +172,6 @@ class SoftBoundModel:
 
     @property
     def is_still(self) -> bool:
-        """Whether cells stay where pulses leave them: no relaxation."""
-        return not (np.any(self.relaxation_drift) or np.any(self.relaxation_sigma))
-
-    def packed(self) -> npt.NDArray[np.void]:
-        """Return the parameters as one record, shape (1,), as the compiled equations take them."""
-        return packed_record(self)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SoftBoundModel):
-            return NotImplemented
-        return self.packed().tobytes() == other.packed().tobytes()
-
-    def __hash__(self) -> int:
-        return hash(self.packed().tobytes())
-
-
-_ORDERED = (
-    ("window_low", "window_high"),
-    ("bound_low", "bound_high"),
-    ("formed_low", "formed_high"),
-    ("gate_threshold", "set_gate"),
-)
-
-
-@cache
-def _declared() -> Mapping[str, Scalar]:
-    """Return the declaration of each parameter, in order."""
-    hints = get_type_hints(SoftBoundModel, include_extras=True)
-    return {
-        name: get_args(hint)[1] for name, hint in hints.items() if get_origin(hint) is Annotated
-    }
-
-
-def _checked(name: str, value: npt.ArrayLike, declared: Scalar) -> ParameterValue:
-    """Return the value as float or read-only table; refuse what is not physical."""
-    where = f"model {SoftBoundModel.name}: {name}"
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{where} must be numbers, found {value!r}") from error
-    if array.shape != declared.shape:
-        raise ModelError(f"{where} must have shape {declared.shape}, found {array.shape}")
-    bad = ~(np.isfinite(array) & (array >= declared.least) & (array <= declared.most))
-    if bad.any():
-        limits = f"{declared.least:g} to {declared.most:g}"
-        raise ModelError(f"{where} must lie in {limits}, found {array[bad][0]:g}")
-    if not declared.shape:
-        return float(array)
-    array.setflags(write=False)
-    return array
+        """Whether cells stay where pulses leave them: no relaxation, no 1/f noise."""
+        moving = (self.relaxation_drift, self.relaxation_sigma, self.flicker_noise)
+        return not any(np.any(each) for each in moving)

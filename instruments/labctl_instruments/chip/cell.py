@@ -62,8 +62,10 @@ LEAST_STRENGTH = 1e-6
 """Pulses weaker than this many reference pulses leave no trace (a read at 0.2 V has 1.5e-8)."""
 FULL_STRENGTH = 0.3
 """Reference pulses from which a pulse sets relaxation going anew."""
-LEAST_CONDUCTANCE = 1e-8
-"""Nothing relaxes below this, in S."""
+SHORT = 4
+"""`StuckClass` of a cell that forming destroys."""
+FASTEST_FLICKER, SLOWEST_FLICKER = -6, 6
+"""Decades of time constants of 1/f noise: 1 us to 1 Ms."""
 
 
 @inlined
@@ -126,7 +128,7 @@ def conductance_now(t: Tables, cell: int, now: float) -> float:
     if state.disturb > 0.0:
         at = laws.disturb_decades(p, state.disturb)
         g = laws.disturbed(p, g, at, disturb_walk(t.key, cell, state.walk, at))
-    return float(max(g, LEAST_CONDUCTANCE))
+    return float(max(g, laws.least_conductance(p)))
 
 
 @inlined
@@ -144,6 +146,33 @@ def telegraph(t: Tables, cell: int, time: float) -> float:
     dwell = int(time / device.rtn_time)
     words = rnd.draw(t.key, cell, dwell & 0xFFFFFFFF, rnd.TELEGRAPH, dwell >> 32)
     return float(1.0 + device.rtn_amplitude * (float(words[0] & np.uint64(1)) - 0.5))
+
+
+@inlined
+def flicker(t: Tables, cell: int, time: float) -> float:
+    """Return the factor 1 + 1/f noise at bench time `time`.
+
+    One normal number a decade of time constants, held for tau = 10^(k + u) s, u the cell's own: of
+    many cells together the power spectrum is that of 1/f noise with flicker_noise^2 a decade.
+    """
+    p = t.model[0]
+    if p.flicker_noise <= 0.0:
+        return 1.0
+    total = 0.0
+    hold = 10.0 ** (FASTEST_FLICKER + t.devices[cell].flicker_phase)
+    for decade in range(SLOWEST_FLICKER - FASTEST_FLICKER):
+        turn = int(time / hold)
+        block = (turn >> 32) * 16 + decade
+        words = rnd.draw(t.key, cell, turn & 0xFFFFFFFF, rnd.FLICKER, block)
+        total += rnd.normal_pair(words[0], words[1])[0]
+        hold *= 10.0
+    return float(1.0 + p.flicker_noise * total)
+
+
+@inlined
+def wandering(t: Tables, cell: int, time: float) -> float:
+    """Return the factor of slow noise, of two states and 1/f, on what a cell conducts."""
+    return telegraph(t, cell, time) * flicker(t, cell, time)
 
 
 @inlined
@@ -167,7 +196,7 @@ def seen(t: Tables, cell: int, clock: tuple[float, float], averages: int) -> flo
     g = warm(t, cell, clock[0])
     if averages == 0:
         return g
-    return g * telegraph(t, cell, clock[1]) * read_noise(t, cell, averages)
+    return g * wandering(t, cell, clock[1]) * read_noise(t, cell, averages)
 
 
 @inlined
@@ -201,6 +230,8 @@ def form(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
         return False
     state.formed = 1
     state.damage = damage
+    if damage >= 1.0:
+        state.stuck = SHORT
     state.events += np.uint32(1)
     relax_anew(t, cell, conductance, now)
     return True
@@ -230,6 +261,8 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     after += laws.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
     after = min(max(after, min(low, g)), max(high, g))
     state.damage += laws.wear(p, device, g, after)
+    if state.damage >= 1.0:
+        state.stuck = np.uint8(device.worn_class)
     state.events += np.uint32(1)
     moved = state.conductance + after - g
     if rho < FULL_STRENGTH:

@@ -395,7 +395,7 @@ class Chip:
         states = self._tables.states
         self._changes += 1
         states["conductance"][cells] = conductance
-        for name in ("acted_at", "disturb", "walk", "damage"):
+        for name in ("acted_at", "disturb", "walk"):
             states[name][cells] = 0
         states["formed"][cells] = 1
         states["walk_node"][cells] = -1

@@ -22,7 +22,7 @@ from labctl_instruments.chip.cell import (
     Tables,
     act,
     seen,
-    telegraph,
+    wandering,
     warm,
 )
 
@@ -54,6 +54,7 @@ def draw_devices(t: Tables) -> None:
             rnd.uniform(d[2]),
             rnd.uniform(d[3]),
         )
+        t.devices[cell].flicker_phase = uniforms[7]
         laws.draw_device(t.model[0], t.devices[cell], normals, uniforms)
 
 
@@ -72,7 +73,7 @@ def standing(
     for i in range(index.shape[0]):
         cell = index[i]
         if share[0] <= cell < share[1]:
-            out[i] = warm(t, cell, clock[0]) * telegraph(t, cell, clock[1])
+            out[i] = warm(t, cell, clock[0]) * wandering(t, cell, clock[1])
 
 
 @compiled
@@ -183,6 +184,7 @@ def sweep(
             kind, full.strength, full.low, min(full.high, highest), full.amplitude, full.reach
         )
         act(t, cell, dwelt, clock[0, i])
-        amperes = laws.current(p, seen(t, cell, (clock[0, i], clock[1, i]), 1), reached)
-        out[1, i] = 1.0 if min(amperes, limit) >= settings.compliance else 0.0
-        out[0, i] = math.copysign(min(amperes, limit), voltages[i])
+        g = seen(t, cell, (clock[0, i], clock[1, i]), 1)
+        amperes = abs(laws.channel_current(p, g, voltages[i], settings.gate))
+        out[1, i] = 1.0 if amperes >= settings.compliance else 0.0
+        out[0, i] = math.copysign(min(amperes, settings.compliance), voltages[i])

@@ -20,7 +20,7 @@ Words = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 """Four random 32-bit words."""
 
 # Streams: the last word of the counter says what a draw is for.
-DEVICE, PULSE, READ, WALK, DISTURB, TELEGRAPH, CONVERSION = range(7)
+DEVICE, PULSE, READ, WALK, DISTURB, TELEGRAPH, CONVERSION, FLICKER = range(8)
 
 _MASK = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
