@@ -232,7 +232,7 @@ class OperatorWindow(QMainWindow):
         right = [self.docks["Bench"], self.docks["Queue"]]
         desk.resizeDocks(right, [380, 240], Qt.Orientation.Vertical)
         desk.resizeDocks([plot, cell], [420, 320], _ACROSS)
-        desk.resizeDocks([plot, lines], [260, 90], Qt.Orientation.Vertical)
+        desk.resizeDocks([plot, lines], [240, 110], Qt.Orientation.Vertical)
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title)
@@ -288,6 +288,7 @@ class OperatorWindow(QMainWindow):
         self.simulation.wanted.connect(self.session.open_varied)
         self.array.cells_wanted.connect(self.run.take_cells)
         self.network.wanted.connect(self._run_network)
+        self.log_panel.ordered.connect(self.session.order)
         self.bench.open_wanted.connect(self.session.open_bench)
         for keys in ("Esc", "Ctrl+."):
             shortcut = QShortcut(QKeySequence(keys), self)

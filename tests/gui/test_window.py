@@ -186,7 +186,9 @@ def by_escape(qtbot, window):
 
 
 def by_ctrl_point(qtbot, window):
-    qtbot.keyClick(window.log_panel, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(
+        window.log_panel.order_line, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier
+    )
 
 
 @pytest.mark.parametrize("press", [by_button, by_escape, by_ctrl_point])

@@ -25,6 +25,21 @@ class Line:
     """Traceback of an error; empty otherwise."""
 
 
+@dataclass(frozen=True)
+class Sieve:
+    """Which lines are shown."""
+
+    level: int = logging.INFO
+    """The lowest, as in `logging`."""
+    words: str = ""
+    """What the line, its traceback or its source must hold, in any case."""
+
+    def passes(self, line: Line) -> bool:
+        """Return whether a line is shown."""
+        where = f"{line.text} {line.detail} {line.source}".lower()
+        return line.level >= self.level and self.words.lower() in where
+
+
 class Journal(logging.Handler):
     """A log handler that keeps the last lines, for whoever asks.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from labctl_data.cells import Cells
 from labctl_instruments import open_bench
 from labctl_instruments.bench.opening import simulation_behind
-from labctl_instruments.errors import RackError
+from labctl_instruments.errors import InstrumentError, RackError
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def test_a_fault_planted_in_an_open_bench_strikes_its_next_answer_and_is_then_ov
 
     simulation.plant("late", "board")
     assert [fault.kind for fault in simulation.planned] == ["late"]
-    station.read(cells)
+    with contextlib.suppress(InstrumentError):  # or asked again
+        station.read(cells)
 
     assert simulation.planned == ()
     told = [event.message for event in simulation._rack.log.events]
