@@ -12,7 +12,8 @@ from labctl.errors import NotResumableError
 
 if TYPE_CHECKING:
     from labctl_data.run_file import Run
-    from labctl_instruments.bench.schema import BenchFile, VirtualTable
+    from labctl_instruments.bench.schema import BenchFile
+    from labctl_instruments.bench.virtual_tables import VirtualTable
 
 
 def bench_of(run: Run, bench: str | None = None) -> BenchChoice:

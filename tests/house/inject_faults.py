@@ -29,7 +29,7 @@ from labctl.engine import RunError, run
 from labctl_data.run_file import open_run
 from labctl_instruments import open_bench
 from labctl_instruments.bench.loading import load_bench
-from labctl_instruments.bench.schema import FAULT_KINDS, ROLES_OF_A_FAULT
+from labctl_instruments.bench.equipment import FAULT_KINDS, ROLES_OF_A_FAULT
 from labctl_instruments.station import Station
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.faults import ANSWER_KINDS

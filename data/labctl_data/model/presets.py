@@ -148,11 +148,58 @@ def _stanford_1t1r() -> SoftBoundModel:
     )  # fmt: skip
 
 
+def _ucsb_passive() -> SoftBoundModel:
+    """Return a cell of a passive 20 x 20 Pt/Al2O3/TiO2-x/Pt crossbar, 96.6 kohm to 7.0 kohm.
+
+    Published: the window at 0.2 V, and that thresholds spread. Chosen, for want of public figures:
+    pulses (1.3 V and 1.4 V, 1 us), their steps of some 2 % of the window with a third of that as
+    spread, slopes of 80 mV, a spread of thresholds of 60 mV (the rate's 0.75 times the slope),
+    relaxation and read noise of well-behaved oxides. There is no transistor: gate numbers only
+    matter where a bench gives it one.
+    """
+    centre = (np.arange(TABLE_BINS) + 0.5) / TABLE_BINS
+    set_step = _MICRO * 5.0 * (1.0 - centre)
+    reset_step = -_MICRO * (0.3 + 5.0 * centre)
+    return _yao().with_parameters(
+        window_low=1.0 / 96.6e3,
+        window_high=1.0 / 7.0e3,
+        set_step=set_step,
+        set_sigma=0.33 * set_step,
+        reset_step=reset_step,
+        reset_sigma=-0.33 * reset_step,
+        set_voltage=1.3,
+        reset_voltage=1.4,
+        pulse_width=1e-6,
+        set_slope=0.08,
+        reset_slope=0.08,
+        width_exponent=0.3,
+        cycle_spread=0.2,
+        bound_high=165 * _MICRO,
+        gate_slope=150 * _MICRO,
+        bound_low=6 * _MICRO,
+        curvature=1.0,
+        relaxation_drift=np.zeros(TABLE_BINS),
+        relaxation_sigma=_MICRO * 0.4 * (0.1 + centre),
+        disturb_drift=0.0,
+        disturb_sigma=0.0,
+        read_noise=0.005,
+        rtn_amplitude=0.005,
+        bound_high_spread=0.04,
+        bound_low_spread=0.1,
+        rate_spread=0.75,
+        forming_voltage=2.2,
+        fresh_conductance=1.0 * _MICRO,
+        formed_low=20 * _MICRO,
+        formed_high=60 * _MICRO,
+    )
+
+
 _PRESETS: Mapping[str, Callable[[], DeviceModel]] = {
     "yao": _yao,
     "yao-quiet": _yao_quiet,
     "neurram": _neurram,
     "stanford-1t1r": _stanford_1t1r,
+    "ucsb-passive": _ucsb_passive,
     "flash-180nm": flash_180nm,
 }
 
@@ -163,7 +210,9 @@ def preset_names() -> tuple[str, ...]:
 
 
 @overload
-def preset(name: Literal["yao", "yao-quiet", "neurram", "stanford-1t1r"]) -> SoftBoundModel: ...
+def preset(
+    name: Literal["yao", "yao-quiet", "neurram", "stanford-1t1r", "ucsb-passive"],
+) -> SoftBoundModel: ...
 @overload
 def preset(name: Literal["flash-180nm"]) -> FloatingGateModel: ...
 @overload

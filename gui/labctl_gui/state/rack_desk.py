@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from labctl_data.errors import LabctlError
-from labctl_instruments.bench.schema import FaultTable
 from labctl_instruments.bench.simulation import Simulation
+from labctl_instruments.bench.virtual_tables import FaultTable
 
 log = logging.getLogger(__name__)
 

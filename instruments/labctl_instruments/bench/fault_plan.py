@@ -9,7 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from labctl_data.toml_file import tell
-from labctl_instruments.bench.schema import BenchFile, FaultTable, Table, fault_problems
+from labctl_instruments.bench.consistency import fault_problems
+from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.table import Table
+from labctl_instruments.bench.virtual_tables import FaultTable
 from labctl_instruments.errors import BenchError
 
 SPOILING = ("timeout", "garbage", "truncated", "late")

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from labctl_data.toml_file import tell
-from labctl_instruments.bench.schema import BenchFile, contradictions
+from labctl_instruments.bench.consistency import contradictions
+from labctl_instruments.bench.schema import BenchFile
 from labctl_instruments.errors import BenchError
 
 _NO_PATHS = (("state", "formed"), ("state", "fresh"))

@@ -102,6 +102,7 @@ def open_bench(
         seed=access.seed,
         chip_file=access.chip_file,
         stuck_file=file.identity.chip_file,
+        passive=None if file.passive is None else file.passive.bias(),
     )
     try:
         station = _STATIONS[file.kind](file, info, access)

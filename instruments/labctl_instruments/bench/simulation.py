@@ -6,12 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from labctl_instruments.bench.schema import (
-    FAULT_KINDS,
-    ROLES_OF_A_FAULT,
-    BenchFile,
-    FaultTable,
-)
+from labctl_instruments.bench.equipment import FAULT_KINDS, ROLES_OF_A_FAULT
+from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.virtual_tables import FaultTable
 from labctl_instruments.errors import RackError
 
 if TYPE_CHECKING:

@@ -11,15 +11,19 @@ import numpy.typing as npt
 from labctl_data.cells import Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_data.model import DeviceModel, FloatArray, laws
+from labctl_data.model.vectors import current
 from labctl_instruments.chip import kernels
 from labctl_instruments.chip.cell import STATE, Tables
 from labctl_instruments.chip.converters import ConverterSpread
 from labctl_instruments.chip.errors import ChipError
 from labctl_instruments.chip.kernels import IndexArray
 from labctl_instruments.chip.lines import (
+    OPEN_GATE,
+    PROGRAMMING_VOLTAGE,
     Hold,
     LineCurrents,
     Lines,
+    Losses,
     hold_known,
     hold_unknown,
 )
@@ -36,6 +40,8 @@ _BOLTZMANN = 8.617333262e-5
 _DERIVED = ("walk_node", "walk_sum", "walk_slope")
 _LATER = ("conflicts", "ambient", "damage")
 """What older states do not hold: none, room temperature, none."""
+_SELECTED = 0.75
+"""Part of the highest voltage over a cell of a passive array above which a cell was meant."""
 
 
 class Chip:
@@ -65,7 +71,13 @@ class Chip:
     threads : int, optional
         Threads of large calls; all processors by default.
     wire_resistance : float
-        Resistance of one segment of a bit or source line, in ohm; MACs see it. 0: ideal lines.
+        Resistance of one segment of a bit or source line, in ohm; 0: ideal lines. MACs and `drive`
+        see it.
+    lead_resistance : float
+        Resistance between a driver and its line's end (contact, cable, probe), in ohm, where
+        `drive` is told of no other; `drive` sees it.
+    passive : bool
+        Whether the cells have no transistor (0T1R): word lines are of no account then.
     converters : ConverterSpread, optional
         How far the converters of MACs are from ideal.
     """
@@ -82,11 +94,19 @@ class Chip:
         noise: bool = True,
         threads: int | None = None,
         wire_resistance: float = 0.0,
+        lead_resistance: float = 0.0,
+        passive: bool = False,
         converters: ConverterSpread | None = None,
     ) -> None:
         self.model = model if noise else model.without_noise()
         self.geometry = geometry
         self.seed = seed
+        self.is_passive = passive
+        """Whether the cells have no transistor."""
+        self._wire = _resistance(wire_resistance, "a segment of wire")
+        self._leads = np.full(
+            geometry.rows + geometry.columns, _resistance(lead_resistance, "a lead")
+        )
         self._workers = Workers(threads)
         self._tables = Tables(
             self.model.packed(),
@@ -118,7 +138,18 @@ class Chip:
         for name, values in cell_parameters.items():
             if name not in (names := self._tables.devices.dtype.names or ()):
                 raise ChipError(f"chip: unknown cell parameter '{name}'; there are {names}")
-            self._tables.devices[name] = self._map(values, f"cell parameter {name}").reshape(-1)
+            values_of_cells = self._map(values, f"cell parameter {name}")
+            self._refuse_cells(~np.isfinite(values_of_cells), values_of_cells, f"as its {name}")
+            self._tables.devices[name] = values_of_cells.reshape(-1)
+
+    def _refuse_cells(
+        self, bad: npt.NDArray[np.bool_], values: npt.NDArray[Any], what: str
+    ) -> None:
+        """Refuse maps of shape (pe, row, column) that hold what no cell can be; name the cell."""
+        if bad.any():
+            pe, row, column = (int(place) for place in np.argwhere(bad)[0])
+            found = values[pe, row, column]
+            raise ChipError(f"chip: the cell {pe}/{row}/{column} cannot have {found:g} {what}")
 
     def _begin(self, state: str, stuck: npt.ArrayLike | None) -> None:
         if state not in ("formed", "fresh"):
@@ -182,6 +213,17 @@ class Chip:
             lambda share: kernels.measure(self._tables, cells, clock, read, out, share), cells
         )
         return out
+
+    def quiet_currents(
+        self, index: npt.ArrayLike, voltage: float, time: npt.ArrayLike
+    ) -> FloatArray:
+        """Return what cells alone carry at a voltage, shape (n,), in A: no noise, no event."""
+        return np.asarray(current(self.model, 1.0, voltage) * self.conductances(index, time))
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether wires or leads take a part of the drivers' voltages."""
+        return self._wire > 0.0 or bool(self._leads.any())
 
     def pulse(
         self,
@@ -265,6 +307,7 @@ class Chip:
         *,
         averages: int = 1,
         limits: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        leads: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     ) -> LineCurrents:
         """Hold all lines of one array for `width` s: every cell sees what its lines give it.
 
@@ -273,7 +316,8 @@ class Chip:
         pe : int
             The array.
         bit_lines, source_lines, word_lines : ndarray of shape (columns,), (rows,), (rows,)
-            Voltages in V; NaN floats (a floating word line is off).
+            Voltages in V; NaN floats (a floating word line is off). Word lines of a passive array
+            are of no account.
         width : float
             How long, in s; 0 is too short for a cell to move.
         time : float
@@ -283,6 +327,9 @@ class Chip:
             are free of noise and no read is counted.
         limits : pair of ndarray of shape (columns,), (rows,), optional
             Largest current of the drivers of bit and of source lines, in A; inf for none.
+        leads : pair of ndarray of shape (columns,), (rows,), optional
+            Resistances of the leads of bit and of source lines, in ohm, instead of the chip's
+            `lead_resistance`.
 
         Returns
         -------
@@ -292,12 +339,41 @@ class Chip:
         lines, first = self._lines(pe, bit_lines, source_lines, word_lines)
         self._changes += 1
         hold = Hold(float(width), float(self._effective(time)), float(time), int(averages))
-        if limits is None and not (np.isnan(lines.bit).any() or np.isnan(lines.source).any()):
-            return hold_known(self._tables, first, lines, hold)
-        rows, columns = self.geometry.rows, self.geometry.columns
-        bit, source = limits if limits is not None else (np.inf, np.inf)
-        most = np.concatenate([_each(bit, columns), _each(source, rows)])
-        return hold_unknown(self._tables, first, lines, hold, most)
+        losses = Losses(self._wire, self._leads if leads is None else self._of_lines(leads))
+        pulses = self._pulses_of(first).copy() if self.is_passive and width > 0.0 else None
+        if (
+            limits is None
+            and losses.are_none
+            and not (np.isnan(lines.bit).any() or np.isnan(lines.source).any())
+        ):
+            found = hold_known(self._tables, first, lines, hold)
+        else:
+            most = self._of_lines(limits if limits is not None else (np.inf, np.inf))
+            found = hold_unknown(self._tables, first, lines, hold, most, losses)
+        if pulses is not None:
+            self._count_selected(first, pulses, found)
+        return found
+
+    def _of_lines(self, pair: tuple[npt.ArrayLike, npt.ArrayLike]) -> FloatArray:
+        """Return what is so of each line, bit lines first, shape (columns + rows,)."""
+        bit, source = pair
+        return np.concatenate(
+            [_each(bit, self.geometry.columns), _each(source, self.geometry.rows)]
+        )
+
+    def _pulses_of(self, first: int) -> npt.NDArray[np.uint32]:
+        """Return the pulse counters of one array, shape (rows * columns,); they can be written."""
+        size = self.geometry.rows * self.geometry.columns
+        counters: npt.NDArray[np.uint32] = self._tables.states["pulses"][first : first + size]
+        return counters
+
+    def _count_selected(
+        self, first: int, before: npt.NDArray[np.uint32], found: LineCurrents
+    ) -> None:
+        """Count the pulses of the cells of a passive array that were meant, not half-selected."""
+        seen = np.abs(found.bit_voltages - found.source_voltages[:, np.newaxis]).reshape(-1)
+        meant = seen > max(PROGRAMMING_VOLTAGE, _SELECTED * float(seen.max()))
+        self._pulses_of(first)[:] = before + meant
 
     def _lines(
         self,
@@ -318,11 +394,16 @@ class Chip:
             raise ChipError(
                 f"chip: asked for {columns} bit, {rows} source and {rows} word lines, found {found}"
             )
+        if self.is_passive:
+            arrays[2] = np.full(rows, OPEN_GATE)
         return Lines(*arrays), pe * rows * columns
 
     def is_on(self, word_lines: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Return whether cells conduct at these word-line voltages, in V over their source end."""
-        record, gates = self._tables.model[0], np.asarray(word_lines, np.float64)
+        """Say at which word-line voltages, in V, cells conduct; those of a passive chip always."""
+        gates = np.asarray(word_lines, np.float64)
+        if self.is_passive:
+            return np.ones(gates.shape, np.bool_)
+        record = self._tables.model.view(np.recarray)[0]
         return np.array([laws.is_on(record, gate) for gate in gates.ravel()]).reshape(gates.shape)
 
     def mac(
@@ -392,9 +473,16 @@ class Chip:
     def imprint(self, index: npt.ArrayLike, conductance: npt.ArrayLike) -> None:
         """Put cells at conductances in S, settled, as no bench can: where studies start."""
         cells = self._cells(index)
+        asked = np.broadcast_to(np.asarray(conductance, np.float64), cells.shape)
+        bad = ~(np.isfinite(asked) & (asked >= 0.0))
+        if bad.any():
+            pe, row, column = np.unravel_index(cells[np.argmax(bad)], self.geometry.shape)
+            raise ChipError(
+                f"chip: the cell {pe}/{row}/{column} cannot conduct {asked[np.argmax(bad)]:g} S"
+            )
         states = self._tables.states
         self._changes += 1
-        states["conductance"][cells] = conductance
+        states["conductance"][cells] = asked
         for name in ("acted_at", "disturb", "walk"):
             states[name][cells] = 0
         states["formed"][cells] = 1
@@ -426,6 +514,8 @@ class Chip:
             name: self._map(state[name], f"state {name}")
             for name in (known | {"damage"} & set(state)) - {"clock", "mac_events"}
         }
+        conducts = maps["conductance"]
+        self._refuse_cells(~(np.isfinite(conducts) & (conducts >= 0.0)), conducts, "S")
         for name, values in maps.items():
             self._tables.states[name] = values.reshape(-1)
         self._tables.states["walk_node"] = -1
@@ -457,3 +547,10 @@ class Chip:
 def _each(values: npt.ArrayLike, n: int) -> FloatArray:
     """Return a scalar or (n,) array as a contiguous (n,) array."""
     return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float64), n))
+
+
+def _resistance(ohms: float, what: str) -> float:
+    """Return a resistance, in ohm; refuse what is none."""
+    if not (np.isfinite(ohms) and ohms >= 0.0):
+        raise ChipError(f"chip: {what} must have a resistance of 0 ohm or more, found {ohms:g}")
+    return float(ohms)

@@ -11,23 +11,13 @@ import numpy.typing as npt
 from labctl_data.model import laws
 from labctl_data.model.compiled import compiled, inlined
 from labctl_data.model.parameter import FloatArray
-from labctl_instruments.chip.cell import Records, Tables, act, seen
-from labctl_instruments.chip.errors import ChipError
+from labctl_instruments.chip.cell import Tables, act, seen
+from labctl_instruments.chip.settling import Network, network_of, settle
 
-LEAK = 1e-12
-"""Conductance to ground of a line that nothing drives, in S."""
 PROGRAMMING_VOLTAGE = 0.5
 """A cell that sees more than this, in V, has received a programming pulse."""
-_RESIDUE = 1e-9
-"""Relative error of Kirchhoff's current law at which the solution is accepted."""
-_LEAST_RESIDUE = 1e-17
-"""The same, absolute, in A."""
-_LONGEST_STEP = 0.5
-"""Longest step of one Newton iteration, in V."""
-
-_MOST_ITERATIONS = 200
-_MOST_HALVINGS = 12
-_TINY = 1e-300
+OPEN_GATE = 1e6
+"""Word-line voltage at which a transistor is as good as absent, in V: passive cells have none."""
 
 
 class Lines(NamedTuple):
@@ -54,6 +44,20 @@ class Hold(NamedTuple):
     """Conversions of the current measurement; 0: no read noise, and no read counted."""
 
 
+class Losses(NamedTuple):
+    """What stands between the drivers and the cells."""
+
+    wire: float
+    """Resistance of one segment of a bit or source line, in ohm."""
+    leads: FloatArray
+    """Resistance between each line's driver and its end, in ohm, (columns + rows,)."""
+
+    @property
+    def are_none(self) -> bool:
+        """Whether every cell sees the voltages of its lines' drivers."""
+        return self.wire == 0.0 and not self.leads.any()
+
+
 @dataclass(frozen=True, eq=False)
 class LineCurrents:
     """What the drivers of one array deliver.
@@ -63,7 +67,8 @@ class LineCurrents:
     bit_lines, source_lines : ndarray of shape (columns,), (rows,)
         Current out of each driver into the array, in A; the sum over all lines is 0.
     bit_voltages, source_voltages : ndarray of shape (columns,), (rows,)
-        Voltages of the lines, in V: as asked, but where a line floats or its driver is limited.
+        Voltages at the drivers' ends of the leads, in V: as asked, but where a line floats or its
+        driver is limited.
     bit_limited, source_limited : ndarray of shape (columns,), (rows,), bool
         Lines whose driver is at its current limit.
     """
@@ -107,23 +112,32 @@ def hold_known(t: Tables, first: int, lines: Lines, hold: Hold) -> LineCurrents:
 
 
 def hold_unknown(
-    t: Tables, first: int, lines: Lines, hold: Hold, limits: FloatArray
+    t: Tables, first: int, lines: Lines, hold: Hold, limits: FloatArray, losses: Losses
 ) -> LineCurrents:
-    """Hold lines of which some float or have limited drivers.
+    """Hold lines of which some float, have limited drivers, or lose voltage on the way.
 
     The cells move at the voltages that stand before they move; the currents are those after.
+
+    Raises
+    ------
+    ChipError
+        If the lines do not settle.
     """
-    still = hold._replace(width=0.0, averages=0)
-    settled, _, _ = _network(t, first, lines, still).settle(limits)
+    asked = np.concatenate([lines.bit, lines.source])
     if hold.width > 0.0:
-        drive_lines(t, first, settled, hold._replace(averages=0), np.zeros(limits.shape))
-    return _line_currents(*_network(t, first, lines, hold).settle(limits))
+        still = hold._replace(width=0.0, averages=0)
+        nodes, _ = settle(_network(t, first, lines, still, losses), asked, limits)
+        move_cells(t, first, (nodes.bit, nodes.source), lines.word, hold)
+    nodes, limited = settle(_network(t, first, lines, hold, losses), asked, limits)
+    columns = len(lines.bit)
+    settled = lines._replace(bit=nodes.terminals[:columns], source=nodes.terminals[columns:])
+    return _line_currents(settled, nodes.currents, limited)
 
 
-def _network(t: Tables, first: int, lines: Lines, hold: Hold) -> Network:
+def _network(t: Tables, first: int, lines: Lines, hold: Hold, losses: Losses) -> Network:
     conductance = np.empty((len(lines.source), len(lines.bit)))
     seen_array(t, first, lines.word, hold, conductance)
-    return Network(t.model, conductance, lines)
+    return network_of(t.model, conductance, lines.word, losses.wire, losses.leads)
 
 
 def _line_currents(
@@ -143,15 +157,36 @@ def _line_currents(
 @inlined
 def through(t: Tables, cell: int, bias: tuple[float, float], hold: Hold) -> float:
     """Hold one cell at (voltage, gate over its lower end); return its current, in A."""
-    p = t.model[0]
+    if hold.width > 0.0:
+        move(t, cell, bias, hold)
+    g = seen(t, cell, (hold.now, hold.time), hold.averages)
+    return laws.channel_current(t.model[0], g, bias[0], bias[1])
+
+
+@inlined
+def move(t: Tables, cell: int, bias: tuple[float, float], hold: Hold) -> None:
+    """Let one cell at (voltage, gate over its lower end) move, and count what programs it."""
     voltage, gate = bias
     size = abs(voltage)
-    if size > PROGRAMMING_VOLTAGE and hold.width > 0.0:
+    if size > PROGRAMMING_VOLTAGE:
         t.states[cell].pulses += np.uint32(1)
-    if hold.width > 0.0:
-        act(t, cell, laws.pulse_of(p, 0 if voltage > 0.0 else 1, size, hold.width, gate), hold.now)
-    g = seen(t, cell, (hold.now, hold.time), hold.averages)
-    return laws.channel_current(p, g, voltage, gate)
+    kind = 0 if voltage > 0.0 else 1
+    act(t, cell, laws.pulse_of(t.model[0], kind, size, hold.width, gate), hold.now)
+
+
+@compiled
+def move_cells(
+    t: Tables, first: int, nodes: tuple[FloatArray, FloatArray], word: FloatArray, hold: Hold
+) -> None:
+    """Let the cells of an array move at the voltages of their two sides, (rows, columns) each."""
+    p = t.model[0]
+    bit, source = nodes
+    for row in range(bit.shape[0]):
+        for column in range(bit.shape[1]):
+            voltage = bit[row, column] - source[row, column]
+            gate = word[row] - min(bit[row, column], source[row, column])
+            if voltage != 0.0 and laws.is_on(p, word[row]) and laws.is_on(p, gate):
+                move(t, first + row * bit.shape[1] + column, (voltage, gate), hold)
 
 
 @compiled
@@ -163,121 +198,3 @@ def seen_array(t: Tables, first: int, word: FloatArray, hold: Hold, out: FloatAr
             if laws.is_on(t.model[0], word[row]):
                 cell = first + row * out.shape[1] + column
                 out[row, column] = seen(t, cell, (hold.now, hold.time), hold.averages)
-
-
-@compiled
-def channel_array(
-    model: Records, lines: Lines, g: FloatArray, amperes: FloatArray, slopes: FloatArray
-) -> None:
-    """Fill the currents of all cells, in A, and their slopes, in S; shape (rows, columns)."""
-    p = model[0]
-    h = 1e-6
-    for row in range(g.shape[0]):
-        for column in range(g.shape[1]):
-            amperes[row, column] = slopes[row, column] = 0.0
-            if g[row, column] > 0.0:
-                v = lines.bit[column] - lines.source[row]
-                gate = lines.word[row] - min(lines.bit[column], lines.source[row])
-                amperes[row, column] = laws.channel_current(p, g[row, column], v, gate)
-                above = laws.channel_current(p, g[row, column], v + h, gate)
-                below = laws.channel_current(p, g[row, column], v - h, gate)
-                slopes[row, column] = max((above - below) / (2.0 * h), 1e-3 * g[row, column])
-
-
-class Network:
-    """Cells of one array between lines of which some float or are limited in current.
-
-    Kirchhoff's current law at the lines that are not held, solved by damped Newton iteration; the
-    elements are passive and monotone, so the solution is one.
-    """
-
-    def __init__(self, model: Records, conductance: FloatArray, lines: Lines) -> None:
-        self._model = model
-        self._g = conductance
-        self._asked = np.concatenate([lines.bit, lines.source])
-        self._word = lines.word
-        self._columns = len(lines.bit)
-
-    def settle(self, limits: FloatArray) -> tuple[Lines, FloatArray, npt.NDArray[np.bool_]]:
-        """Return line voltages, line currents and which lines are limited (bit lines first).
-
-        Parameters
-        ----------
-        limits : ndarray of shape (columns + rows,)
-            Largest current of each driver, in A; inf where there is no limit.
-
-        Raises
-        ------
-        ChipError
-            If the iteration does not converge.
-        """
-        floating = np.isnan(self._asked)
-        limited = np.zeros_like(floating)
-        voltages = np.where(floating, 0.0, self._asked)
-        targets = np.zeros_like(voltages)
-        while True:
-            voltages = self._solve(voltages, targets, floating | limited)
-            currents, _ = self._kirchhoff(voltages)
-            excess = np.where(floating | limited, 0.0, np.abs(currents) - limits)
-            worst = int(excess.argmax())
-            if excess[worst] <= _RESIDUE * abs(currents[worst]):
-                return self._lines(voltages), currents, limited
-            limited[worst] = True
-            targets[worst] = np.copysign(limits[worst], currents[worst])
-
-    def _solve(
-        self, voltages: FloatArray, targets: FloatArray, free: npt.NDArray[np.bool_]
-    ) -> FloatArray:
-        """Find the voltages of the free lines at which they carry their targets."""
-        voltages = voltages.copy()
-        if not free.any():
-            return voltages
-        for _ in range(_MOST_ITERATIONS):
-            currents, jacobian = self._kirchhoff(voltages)
-            residue = (currents + LEAK * voltages - targets)[free]
-            scale = np.abs(currents).max()
-            if np.abs(residue).max() <= _RESIDUE * scale + _LEAST_RESIDUE:
-                return voltages
-            step = -np.linalg.solve(jacobian[np.ix_(free, free)], residue)
-            shortening = min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), _TINY))
-            voltages[free] = self._damped(voltages, free, step * shortening, targets)
-        raise ChipError(
-            f"chip: the voltages of {int(free.sum())} floating or limited lines did not converge "
-            f"in {_MOST_ITERATIONS} iterations"
-        )
-
-    def _damped(
-        self,
-        voltages: FloatArray,
-        free: npt.NDArray[np.bool_],
-        step: npt.NDArray[np.floating],
-        targets: FloatArray,
-    ) -> FloatArray:
-        """Return the free voltages after the longest halving of the step that helps."""
-
-        def error(free_voltages: npt.NDArray[np.floating]) -> float:
-            trial = voltages.copy()
-            trial[free] = free_voltages
-            residue = (self._kirchhoff(trial)[0] + LEAK * trial - targets)[free]
-            return float(np.abs(residue).sum())
-
-        start, before = voltages[free], error(voltages[free])
-        for _ in range(_MOST_HALVINGS):
-            if error(start + step) < before:
-                break
-            step = step * 0.5
-        return np.asarray(start + step)
-
-    def _kirchhoff(self, voltages: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return current out of each line and its derivatives, bit lines first."""
-        amperes, slopes = np.empty_like(self._g), np.empty_like(self._g)
-        channel_array(self._model, self._lines(voltages), self._g, amperes, slopes)
-        currents = np.concatenate([amperes.sum(axis=0), -amperes.sum(axis=1)])
-        own = np.concatenate([slopes.sum(axis=0), slopes.sum(axis=1)]) + LEAK
-        jacobian = np.diag(own)
-        jacobian[self._columns :, : self._columns] = -slopes
-        jacobian[: self._columns, self._columns :] = -slopes.T
-        return currents, jacobian
-
-    def _lines(self, voltages: FloatArray) -> Lines:
-        return Lines(voltages[: self._columns].copy(), voltages[self._columns :].copy(), self._word)

@@ -62,6 +62,27 @@ class ArrayTestBoard(ScpiInstrument):
         ":LIM:PULS %d",
         """Control the most programming pulses a cell may ever receive, 0 for no limit (int).""",
     )
+    cells: str = Instrument.measurement(
+        ":ARR:CELL?",
+        """Get whether cells have transistors (TRAN) or none (PASS) (str).""",
+        cast=str,
+    )
+    write_bias: str = Instrument.control(
+        ":BIAS:WRIT?",
+        ":BIAS:WRIT %s",
+        """Control the bias of other lines while a passive cell is written (str).""",
+        values={"half": "HALF", "third": "THIR"},
+        map_values=True,
+        cast=str,
+    )
+    read_bias: str = Instrument.control(
+        ":BIAS:READ?",
+        ":BIAS:READ %s",
+        """Control the bias of other lines while a passive cell is read (str).""",
+        values={"grounded": "GRO", "floating": "FLO"},
+        map_values=True,
+        cast=str,
+    )
     saturated: int = Instrument.measurement(
         ":MAC:SAT?",
         """Get the conversions that met the top of the range since the last query (int).""",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from labctl_data.cells import Cells, IntArray
 from labctl_data.pulse import PulseKind
 from labctl_instruments.errors import StationError
+from labctl_instruments.station.half_select import beside_pulses, beside_sweep
 from labctl_instruments.station.protocol import (
     BenchInfo,
     FloatArray,
@@ -71,6 +72,8 @@ class Admission:
         self.bench = bench
         self.ledger: LedgerSink = NullLedger()
         self._counts = counts
+        self._beside = np.zeros_like(counts)
+        """Programming pulses that cells have seen half-selected since then; none counts them."""
         self._where = bench.path.name
 
     def check_read(self, voltage: float, averages: int) -> None:
@@ -105,7 +108,12 @@ class Admission:
         self.bench.envelope.check_pulses(amplitudes, widths, gates, where=self._where)
         self._check_sense(kinds, amplitudes, widths, gates)
         self._check_distinct(cells, index)
-        self._count(index, 1)
+        beside = None
+        if self.bench.passive is not None:
+            beside = beside_pulses(
+                self.bench.passive, self.bench.geometry, index, amplitudes, READ_VOLTAGE_LIMIT
+            )
+        self._count(index, 1, beside)
         return Pulses(cells, index, kinds, amplitudes, widths, gates)
 
     def admit_sweep(
@@ -133,7 +141,11 @@ class Admission:
                 f"{self._where}: sweep with gate {gate} V, compliance {compliance} A"
             )
         index = cell.index(self.bench.geometry)
-        self._count(index, int(np.count_nonzero(np.abs(voltages) > READ_VOLTAGE_LIMIT)))
+        beside = None
+        if self.bench.passive is not None:
+            beside = beside_sweep(self.bench.geometry, int(index[0]), voltages, READ_VOLTAGE_LIMIT)
+        programming = int(np.count_nonzero(np.abs(voltages) > READ_VOLTAGE_LIMIT))
+        self._count(index, programming, beside)
 
     def counts(self, index: IntArray) -> IntArray:
         """Return the programming pulses that cells have received if all came, shape (n,)."""
@@ -199,9 +211,16 @@ class Admission:
         address = "/".join(str(part) for part in twice.addresses[0])
         raise StationError(f"{self._where}: cell {address} stands twice in one block of pulses")
 
-    def _count(self, index: IntArray, pulses: int) -> None:
+    def _count(self, index: IntArray, pulses: int, beside: IntArray | None) -> None:
+        """Count `pulses` on each cell, and those `beside` them, (n_cells,), on others."""
         totals = self._counts[index] + pulses
-        self.bench.envelope.check_counts(totals, where=self._where)
+        if beside is None:
+            self.bench.envelope.check_counts(totals, where=self._where)
+        else:
+            all_of_them = self._counts + self._beside + beside
+            all_of_them[index] += pulses
+            self.bench.envelope.check_counts(all_of_them, where=self._where)
+            self._beside += beside
         # Counted before they are sent: a message that is lost may still have pulsed.
         self._counts[index] = totals
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl_data.array_bias import PassiveBias
 from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_instruments.drivers.array_test_board import ArrayTestBoard
@@ -170,12 +171,27 @@ class BoardStation(BoundStation):
                 f"{bench.path.name} [geometry]: the file says {bench.geometry.shape} "
                 f"(pe, row, col), the board {board.geometry.shape}"
             )
+        if bench.passive is not None:
+            self._choose_bias(bench, bench.passive)
         board.secure("voltage_limit", envelope.voltage)
         board.secure("gate_limit", envelope.gate_voltage)
         board.secure("current_limit", envelope.current)
         board.secure("pulse_limit", envelope.pulses)
         board.again(board.check_errors)
         return board.count_pulses(np.arange(bench.geometry.n_cells)).astype(np.int64)
+
+    def _choose_bias(self, bench: BenchInfo, bias: PassiveBias) -> None:
+        """Tell a board with a passive chip how to select cells, and see that it took it."""
+        board = self._board
+        if board.cells != "PASS":
+            raise StationError(
+                f"{bench.path.name} [passive]: the board says that its cells have transistors"
+            )
+        board.write_bias, board.read_bias = bias.write, bias.read
+        board.check_errors()
+        found = PassiveBias(board.write_bias, board.read_bias)
+        if found != bias:
+            raise StationError(f"{bench.path.name} [passive]: asked for {bias}, it took {found}")
 
     def _sweep_once(
         self, once: Callable[[], npt.NDArray[Any]], number: int, n_points: int

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from labctl_data.array_bias import PassiveBias
 from labctl_data.cells import Cells, Geometry
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
@@ -61,6 +62,8 @@ class BenchInfo:
     """Seed of a simulated chip; None on a real bench."""
     chip_file: Path | None = None
     """Chip file behind a simulated chip; None without one."""
+    passive: PassiveBias | None = None
+    """How a cell is selected where cells have no transistor; None where they have one."""
     stuck_file: Path | None = None
     """Chip file that the bench file names for the stuck cells of the chip; None without one."""
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from labctl_data.chip_file import CellState, ChipFile, read_chip, write_chip
 from labctl_data.model import DeviceModel, StuckClass, preset
-from labctl_instruments.bench.schema import BenchFile, VirtualTable
+from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.virtual_tables import VirtualTable
 from labctl_instruments.chip import Chip, ConverterSpread
 from labctl_instruments.errors import RackError
 
@@ -77,9 +78,7 @@ def make_chip(
         seed=chosen,
         state=state,
         stuck=stuck,
-        noise=virtual.noise,
-        wire_resistance=virtual.wire_resistance,
-        converters=ConverterSpread(**virtual.converters.model_dump()),
+        **_surroundings(bench, virtual),
     )
     return ChipSource(made, chosen, 0.0, state_file)
 
@@ -140,12 +139,21 @@ def _continued(
         geometry,
         seed=kept,
         cell_parameters=cells.parameters,
-        noise=virtual.noise,
-        wire_resistance=virtual.wire_resistance,
-        converters=ConverterSpread(**virtual.converters.model_dump()),
+        **_surroundings(bench, virtual),
     )
     chip.restore(cells.state)
     return ChipSource(chip, kept, float(cells.facts.get("time", 0.0)), state_file)
+
+
+def _surroundings(bench: BenchFile, virtual: VirtualTable) -> dict[str, Any]:
+    """Return what a bench file says of a chip besides its cells, as arguments of `Chip`."""
+    return {
+        "noise": virtual.noise,
+        "wire_resistance": virtual.wire_resistance,
+        "lead_resistance": virtual.lead_resistance + virtual.contact_resistance,
+        "passive": bench.passive is not None,
+        "converters": ConverterSpread(**virtual.converters.model_dump()),
+    }
 
 
 def _plain(model: DeviceModel, virtual: VirtualTable) -> DeviceModel:

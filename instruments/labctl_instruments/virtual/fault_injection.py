@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from labctl_instruments.bench.schema import BenchFile, FaultTable, fault_problems
+from labctl_instruments.bench.consistency import fault_problems
+from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.virtual_tables import FaultTable
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.faults import FaultyDoor, Hardware
 from labctl_instruments.virtual.persona import Persona

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from labctl_instruments.bench.schema import FaultTable
+from labctl_instruments.bench.virtual_tables import FaultTable
 from labctl_instruments.errors import ConnectionLostError
 from labctl_instruments.virtual.lua.confined import Meanwhile
 from labctl_instruments.virtual.persona import Confinable, Persona

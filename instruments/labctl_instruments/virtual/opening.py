@@ -9,7 +9,8 @@ from pathlib import Path
 
 from labctl_data.chip_file import CellState
 from labctl_instruments.bench.loading import load_bench
-from labctl_instruments.bench.schema import BenchFile, VirtualTable
+from labctl_instruments.bench.schema import BenchFile
+from labctl_instruments.bench.virtual_tables import VirtualTable
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.chip_source import (

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import labctl_instruments as li
+from labctl_data.model import preset_names
 from labctl_instruments.bench.loading import parse_bench
 from labctl_instruments.bench.wiring import (
     Line,
@@ -77,10 +78,21 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
             "bench.toml [virtual]: unknown key 'sede' (did you mean 'seed'?)",
         ),
         (
+            "sim-board",
+            ("seed = 1", "seed = 1\nlead_resistance = 2.0"),
+            "bench.toml [virtual]: lead_resistance is met on SMU benches and on passive arrays; "
+            "this board has transistors, and its MACs meet wire_resistance",
+        ),
+        (
+            "sim-board",
+            ("seed = 1", "seed = 1\noffset = 1e-12"),
+            "bench.toml [virtual]: offset is that of meters and a matrix; "
+            "this bench is of kind 'board'",
+        ),
+        (
             "sim-smu",
-            ("seed = 1", "seed = 1\nwire_resistance = 2.0"),
-            "bench.toml [virtual]: wire_resistance is met by a board's MACs; "
-            "this bench is of kind 'smu'",
+            ("[measurement]", "[passive]\n[measurement]"),
+            "bench.toml [instruments.gate]: role 'word-line' is not one of a bench of kind 'smu'",
         ),
         (
             "sim-smu",
@@ -212,8 +224,7 @@ def test_only_the_simulated_benches_have_a_clock_and_a_virtual_chip():
         (
             "sim-board",
             ('preset = "yao"', 'preset = "yoa"'),
-            "bench.toml [virtual]: preset = 'yoa': "
-            "there are yao, yao-quiet, neurram, stanford-1t1r",
+            f"bench.toml [virtual]: preset = 'yoa': there are {', '.join(preset_names())}",
         ),
     ],
 )

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
+from labctl_data.array_bias import OTHERS, Scheme
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip.crossbar.errors import CrossbarError
-
-Scheme = Literal["half", "third", "grounded", "floating"]
-"""What stands on the lines of the other cells: V/2 on both; V/3 on bit lines and 2V/3 on source
-lines; 0 V on both; nothing."""
-_OTHERS: dict[Scheme, tuple[float, float]] = {
-    "half": (0.5, 0.5),
-    "third": (1.0 / 3.0, 2.0 / 3.0),
-    "grounded": (0.0, 0.0),
-    "floating": (np.nan, np.nan),
-}
 
 
 def bias(
@@ -33,9 +22,9 @@ def bias(
         Row and column of the selected cell.
     voltage : float
         Voltage over it, in V: on its bit line; its source line is at 0 V.
-    scheme : {"half", "third", "grounded", "floating"}
-        Bias of all other lines. Cells that share one line with the selected one see V/2 and all
-        others 0 V; or all see V/3 or -V/3.
+    scheme : Scheme
+        Bias of all other lines. With `half`, cells that share one line with the selected one see
+        V/2 and all others 0 V; with `third` all see V/3 or -V/3.
 
     Raises
     ------
@@ -48,9 +37,9 @@ def bias(
             f"crossbar: row {row}, column {column} does not exist; there are {shape[0]} rows and "
             f"{shape[1]} columns"
         )
-    if scheme not in _OTHERS:
-        raise CrossbarError(f"crossbar: unknown bias '{scheme}'; there are {', '.join(_OTHERS)}")
-    bit_part, source_part = _OTHERS[scheme]
+    if scheme not in OTHERS:
+        raise CrossbarError(f"crossbar: unknown bias '{scheme}'; there are {', '.join(OTHERS)}")
+    bit_part, source_part = OTHERS[scheme]
     bit = np.full(shape[1], bit_part * voltage)
     source = np.full(shape[0], source_part * voltage)
     bit[column], source[row] = voltage, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,25 @@ READ_VOLTAGE = 0.2
 """Voltage at which a cell's conductance is stated, in V."""
 _MOST_ITERATIONS = 100
 _RELATIVE_STEP = 1e-14
+
+
+class Law(Protocol):
+    """What the cells of a crossbar carry, passive and growing with the voltage over them."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether current is proportional to voltage."""
+        ...
+
+    def through(
+        self, conductance: FloatArray, voltage: FloatArray, source: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return currents, in A, and their slopes, in S, of cells; arrays (rows, columns).
+
+        `voltage` stands over a cell and its transistor, from its source line's side, which is at
+        `source`, up, in V.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,9 +62,12 @@ class CellLaw:
         return self.curvature == 0.0
 
     def through(
-        self, conductance: FloatArray, voltage: FloatArray
+        self, conductance: FloatArray, voltage: FloatArray, source: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
-        """Return currents, in A, and their slopes, in S, of cells with voltages (V) across them."""
+        """Return currents, in A, and their slopes, in S, of cells with voltages (V) across them.
+
+        Where the source lines are (V) does not matter here.
+        """
         if self.is_linear:
             slope = conductance / (1.0 + self.series_resistance * conductance)
             return slope * voltage, slope

@@ -42,6 +42,35 @@ class Wires:
         return Wires(self.source_line, self.bit_line)
 
 
+@dataclass(frozen=True, eq=False)
+class Drivers:
+    """What the ends of the n lines of a kind are joined to.
+
+    Attributes
+    ----------
+    voltages : ndarray of shape (n,)
+        Voltages of the drivers, in V.
+    conductances : ndarray of shape (n,)
+        From each driver through lead and first segment to the line's first cell, in S; 0 floats.
+    currents : ndarray of shape (n,)
+        Fed into each line's first cell besides, in A.
+    """
+
+    voltages: FloatArray
+    conductances: FloatArray
+    currents: FloatArray
+
+    @classmethod
+    def behind(cls, lines: FloatArray, ohms: FloatArray, middle: float) -> Drivers:
+        """Return drivers at voltages `lines` behind resistances; NaN floats, from `middle` V on."""
+        floats = np.isnan(lines)
+        return cls(
+            np.where(floats, middle, lines),
+            np.where(floats, 0.0, 1.0 / ohms),
+            np.zeros(len(lines)),
+        )
+
+
 def checked_cells(conductance: npt.ArrayLike) -> FloatArray:
     """Return conductances as a contiguous array (rows, columns); refuse what is none.
 
@@ -81,6 +110,30 @@ def checked_lines(voltages: npt.ArrayLike, kind: str, count: int) -> FloatArray:
         line = int(np.argmax(np.isinf(lines)))
         raise CrossbarError(f"crossbar: {kind} line {line} cannot be at {lines[line]:g} V")
     return lines
+
+
+def checked_leads(ohms: npt.ArrayLike, kind: str, count: int) -> FloatArray:
+    """Return resistances of leads as an array (count,), from one for all or one a line.
+
+    Raises
+    ------
+    CrossbarError
+        If there is another number of them, or one is negative or not finite (the line is named).
+    """
+    given = np.asarray(ohms, np.float64)
+    if given.shape not in ((), (count,)):
+        raise CrossbarError(
+            f"crossbar: asked for leads of {count} {kind} lines, found {given.shape}"
+        )
+    leads = np.array(np.broadcast_to(given, count))
+    bad = ~(np.isfinite(leads) & (leads >= 0.0))
+    if bad.any():
+        line = int(np.argmax(bad))
+        raise CrossbarError(
+            f"crossbar: the lead of {kind} line {line} must have a resistance of 0 ohm or more, "
+            f"found {leads[line]:g}"
+        )
+    return leads
 
 
 def check_paths(cells: FloatArray, bit_lines: FloatArray, source_lines: FloatArray) -> None:

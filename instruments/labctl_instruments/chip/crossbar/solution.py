@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from labctl_data.model.parameter import FloatArray
 from labctl_instruments.chip.crossbar import elimination
-from labctl_instruments.chip.crossbar.cells import CellLaw
+from labctl_instruments.chip.crossbar.cells import CellLaw, Law
 from labctl_instruments.chip.crossbar.elimination import Factors, Vectors
 from labctl_instruments.chip.crossbar.errors import CrossbarError
 from labctl_instruments.chip.crossbar.network import (
+    Drivers,
     Wires,
     check_paths,
     checked_cells,
+    checked_leads,
     checked_lines,
 )
 
@@ -71,6 +73,7 @@ def solve(
     wires: Wires,
     *,
     law: CellLaw | None = None,
+    leads: tuple[npt.ArrayLike, npt.ArrayLike] = (0.0, 0.0),
 ) -> Solution:
     """Solve Kirchhoff's laws at both sides of every cell.
 
@@ -88,6 +91,8 @@ def solve(
         Resistances of the wires.
     law : CellLaw, optional
         What a cell carries; linear and without transistor by default.
+    leads : pair of array_like of shape (columns,), (rows,) or float
+        Resistances between the drivers and the ends of bit and of source lines, in ohm.
 
     Returns
     -------
@@ -96,40 +101,60 @@ def solve(
     Raises
     ------
     CrossbarError
-        If a cell or a line is no number, a floating line meets no driven one, or the iteration
-        does not converge.
+        If a cell, a line or a lead is no number, a floating line meets no driven one, or the
+        iteration does not converge.
     """
     cells = checked_cells(conductance)
     bit = checked_lines(bit_lines, "bit", cells.shape[1])
     source = checked_lines(source_lines, "source", cells.shape[0])
     if np.isnan(bit).any() or np.isnan(source).any():
         check_paths(cells, bit, source)
-    return _Crossbar(cells, bit, source, wires, law or CellLaw()).settled()
+    middle = float(np.nanmean(np.concatenate([bit, source])))
+    ohms = [
+        checked_leads(of_kind, kind, len(lines))
+        for of_kind, kind, lines in zip(leads, ("bit", "source"), (bit, source), strict=True)
+    ]
+    drivers = (
+        Drivers.behind(bit, wires.bit_line + ohms[0], middle),
+        Drivers.behind(source, wires.source_line + ohms[1], middle),
+    )
+    return settle(cells, drivers, wires, law or CellLaw())
+
+
+def settle(cells: FloatArray, drivers: tuple[Drivers, Drivers], wires: Wires, law: Law) -> Solution:
+    """Solve Kirchhoff's laws for checked cells (rows, columns) between two sets of drivers.
+
+    `drivers` are those of bit and of source lines. Every line must meet a driver, if only through
+    other lines.
+
+    Raises
+    ------
+    CrossbarError
+        If the iteration does not converge.
+    """
+    return _Crossbar(cells, drivers, wires, law).settled()
 
 
 class _Crossbar:
     """The network of one call; drops are voltages less those of the lines' drivers, in V."""
 
     def __init__(
-        self, cells: FloatArray, bit: FloatArray, source: FloatArray, wires: Wires, law: CellLaw
+        self, cells: FloatArray, drivers: tuple[Drivers, Drivers], wires: Wires, law: Law
     ) -> None:
+        bit, source = drivers
         self._cells, self._law = cells, law
-        middle = float(np.nanmean(np.concatenate([bit, source])))
-        starts = [np.where(np.isnan(lines), middle, lines) for lines in (bit, source)]
-        self._starts = (starts[0], starts[1].reshape(-1, 1))
+        self._starts = (bit.voltages, source.voltages.reshape(-1, 1))
         self._applied = self._starts[0] - self._starts[1]
         self._wire = (1.0 / wires.bit_line, 1.0 / wires.source_line)
-        self._ends = (
-            np.where(np.isnan(bit), 0.0, self._wire[0]),
-            np.where(np.isnan(source), 0.0, self._wire[1]),
-        )
+        self._ends = (bit.conductances, source.conductances)
+        self._fed = (bit.currents, source.currents)
         self._iterations = 0
 
     def settled(self) -> Solution:
         drops = (np.zeros_like(self._cells), np.zeros_like(self._cells))
-        currents, slopes = self._law.through(self._cells, self._applied)
+        currents, slopes = self._through(drops)
         if self._law.is_linear:
-            drops = self._corrections(slopes, (-currents, currents), _ACCURACY)
+            drops = self._corrections(slopes, self._residue(drops, currents), _ACCURACY)
             currents = slopes * (self._applied + drops[0] - drops[1])
         else:
             drops, currents = self._newton(drops, currents, slopes)
@@ -159,18 +184,26 @@ class _Crossbar:
         """Return drops, currents and slopes after the longest halving of a step that helps."""
         for _ in range(_MOST_HALVINGS):
             trial = (drops[0] + steps[0], drops[1] + steps[1])
-            currents, _ = self._law.through(self._cells, self._applied + trial[0] - trial[1])
+            currents, _ = self._through(trial)
             if _size(self._residue(trial, currents)) < before:
                 break
             steps = (0.5 * steps[0], 0.5 * steps[1])
         drops = (drops[0] + steps[0], drops[1] + steps[1])
-        return drops, *self._law.through(self._cells, self._applied + drops[0] - drops[1])
+        return drops, *self._through(drops)
+
+    def _through(self, drops: Drops) -> tuple[FloatArray, FloatArray]:
+        """Return currents (A) and slopes (S) of the cells."""
+        voltage = self._applied + drops[0] - drops[1]
+        return self._law.through(self._cells, voltage, self._starts[1] + drops[1])
 
     def _residue(self, drops: Drops, currents: FloatArray) -> Drops:
         """Return the current that flows into each node and not out of it, in A."""
         bit = _along(drops[0], self._wire[0], self._ends[0])
         source = _along(drops[1].T, self._wire[1], self._ends[1]).T
-        return -bit - currents, -source + currents
+        into = -bit - currents, -source + currents
+        into[0][0] += self._fed[0]
+        into[1][:, 0] += self._fed[1]
+        return into
 
     def _corrections(self, slopes: FloatArray, residue: Drops, accuracy: float) -> Drops:
         """Return the drops that currents into the nodes make in the linear network."""

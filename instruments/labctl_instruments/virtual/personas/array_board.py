@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl_data.array_bias import PassiveBias, ReadScheme, WriteScheme
 from labctl_data.mac_plan import MacPlan
+from labctl_instruments.chip.passive import Cellwise, PassiveCells
 from labctl_instruments.errors import BoardMessageError
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.persona import ScpiPersona
@@ -21,6 +23,7 @@ from labctl_instruments.virtual.personas.board_checks import (
 from labctl_instruments.virtual.scpi import (
     Block,
     Boolean,
+    Choice,
     CommandTable,
     Integer,
     Number,
@@ -56,6 +59,10 @@ class ArrayBoardPersona(ScpiPersona):
         self._geometry = chip.geometry
         self._limits = BoardLimits()
         self._is_on = False
+        self._cellwise: Cellwise = chip
+        self._passive: PassiveCells | None = None
+        if chip.is_passive:
+            self._cellwise = self._passive = PassiveCells(chip, PassiveBias())
         self._plans: dict[int, tuple[MacPlan, IntArray, int]] = {}
         self._saturated = 0
         self._last_sweep: tuple[int, npt.NDArray[Any]] = (-1, np.zeros(0, layout.SWEEP_POINT))
@@ -72,6 +79,8 @@ class ArrayBoardPersona(ScpiPersona):
     def _commands(self) -> CommandTable:
         table = CommandTable()
         table.query("ARRay:GEOMetry", lambda: self._geometry.shape)
+        table.query("ARRay:CELLs", lambda: "TRAN" if self._passive is None else "PASS")
+        self._add_biases(table)
         table.setting("OUTPut[:STATe]", Boolean(), lambda: self._is_on, self._switch)
         table.command("ABORt", lambda: self._switch(on=False))
         self._add_limits(table)
@@ -114,8 +123,33 @@ class ArrayBoardPersona(ScpiPersona):
                 lambda value, name=name: setattr(self._limits, name, value),
             )
 
+    def _add_biases(self, table: CommandTable) -> None:
+        table.setting(
+            "BIAS:WRITe",
+            Choice(("HALF", "THIRd"), default="HALF"),
+            lambda: "HALF" if self._biased().scheme.write == "half" else "THIR",
+            lambda word: self._choose(write="half" if word == "HALF" else "third"),
+        )
+        table.setting(
+            "BIAS:READ",
+            Choice(("GROunded", "FLOating"), default="GRO"),
+            lambda: "GRO" if self._biased().scheme.read == "grounded" else "FLO",
+            lambda word: self._choose(read="grounded" if word == "GRO" else "floating"),
+        )
+
+    def _biased(self) -> PassiveCells:
+        if self._passive is None:
+            raise ScpiError(-221, "cells with transistors have one bias; see ARRay:CELLs?")
+        return self._passive
+
+    def _choose(self, *, write: WriteScheme | None = None, read: ReadScheme | None = None) -> None:
+        cells = self._biased()
+        cells.scheme = PassiveBias(write or cells.scheme.write, read or cells.scheme.read)
+
     def _reset(self) -> None:
         self._is_on = False
+        if self._passive is not None:
+            self._passive.scheme = PassiveBias()
         self._limits = BoardLimits()
         self._plans.clear()
 
@@ -126,9 +160,9 @@ class ArrayBoardPersona(ScpiPersona):
         self._need_outputs("read")
         self._limits.check("read voltage", abs(voltage), "voltage")
         cells = self._cells(block)
-        order = _order_in_row(cells // self._geometry.columns)
+        order = self._order(cells)
         times = self._clock.now() + CONVERSION_TIME * averages * order
-        currents = self._chip.currents(cells, voltage, averages, times)
+        currents = self._cellwise.currents(cells, voltage, averages, times)
         self._clock.charge(CONVERSION_TIME * averages * (order.max(initial=-1) + 1))
         return np.asarray(currents, layout.CURRENT)
 
@@ -137,8 +171,8 @@ class ArrayBoardPersona(ScpiPersona):
         records = np.frombuffer(block, layout.PULSE)
         cells = self._cells(block, layout.PULSE)
         check_pulses(records, self._limits, self._chip.pulse_counts(cells))
-        starts, total = self._row_after_row(cells, records["width"] + SETTLING_TIME)
-        self._chip.pulse(
+        starts, total = self._in_turn(cells, records["width"] + SETTLING_TIME)
+        self._cellwise.pulse(
             cells,
             records["kind"].astype(np.int64),
             records["amplitude"].astype(np.float64),
@@ -152,9 +186,9 @@ class ArrayBoardPersona(ScpiPersona):
         self._need_outputs("stress")
         self._limits.check("stress voltage", abs(voltage), "voltage")
         cells = self._cells(block)
-        order = _order_in_row(cells // self._geometry.columns)
+        order = self._order(cells)
         self._clock.charge(count * (width + RECOVERY_TIME) * (order.max(initial=-1) + 1))
-        self._chip.stress(cells, voltage, width, count, self._clock.now())
+        self._cellwise.stress(cells, voltage, width, count, self._clock.now())
 
     def _counters(self, block: memoryview) -> npt.NDArray[np.uint32]:
         return np.asarray(self._chip.pulse_counts(self._cells(block)), layout.COUNT)
@@ -169,7 +203,7 @@ class ArrayBoardPersona(ScpiPersona):
         self._limits.check("compliance", compliance, "current")
         programming = int(np.count_nonzero(np.abs(voltages) > HIGHEST_READ_VOLTAGE))
         check_sweep(voltages, self._limits, int(self._chip.pulse_counts(cells)[0]) + programming)
-        currents, flags = self._chip.sweep(
+        currents, flags = self._cellwise.sweep(
             int(cells[0]),
             voltages,
             dwell=dwell,
@@ -234,6 +268,27 @@ class ArrayBoardPersona(ScpiPersona):
         records = np.frombuffer(block, dtype)
         numbers = records["cell"] if records.dtype.names else records
         return check_cells(numbers.astype(np.int64), self._geometry)
+
+    def _order(self, cells: IntArray) -> IntArray:
+        """Return how many of the cells before each one it waits for, shape (n,).
+
+        A row has one word line: its cells are read one after another. A passive array has none: so
+        are all its cells.
+        """
+        rows = 1 if self._passive is None else self._geometry.rows
+        return _order_in_row(cells // (rows * self._geometry.columns))
+
+    def _in_turn(self, cells: IntArray, durations: FloatArray) -> tuple[FloatArray, float]:
+        """Return when the pulse of each cell begins, from now, and when the last has ended, in s.
+
+        In a passive array cells come one after another, in the order of their numbers.
+        """
+        if self._passive is None:
+            return self._row_after_row(cells, durations)
+        taken = np.zeros(self._geometry.n_cells)
+        taken[cells] = durations
+        ends = np.cumsum(taken.reshape(self._geometry.pes, -1), axis=1)
+        return (ends.ravel() - taken)[cells], float(ends[:, -1].max())
 
     def _row_after_row(self, cells: IntArray, durations: FloatArray) -> tuple[FloatArray, float]:
         """Return when the row of each cell begins, from now, and when the last has ended, in s.
