@@ -327,7 +327,7 @@ class OperatorWindow(QMainWindow):
         if other is None or other.chip_map is None:
             return
         self.array.compare_with(other.chip_map.whole(), other.path.name)
-        self.array.quantity_box.setCurrentText(Quantity.DIFFERENCE.value)
+        self.array.scales.quantity_box.setCurrentText(Quantity.DIFFERENCE.value)
         self.views.setCurrentWidget(self.array)
 
     def _look(self, **changes: object) -> None:

@@ -52,7 +52,7 @@ def test_formed_cells_differ_in_colour_although_they_lie_above_the_window(read_w
 
 
 def test_the_fixed_scale_says_how_many_cells_lie_above_it(read_window):
-    read_window.array.scale_box.setCurrentText("fixed")
+    read_window.array.scales.scale_box.setCurrentText("fixed")
 
     above = int(np.sum(read_window.array.image > 20e-6))
     assert read_window.array.span == (2e-6, 20e-6)

@@ -28,34 +28,34 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 def test_cells_that_are_dragged_over_go_into_the_form(read_window, qtbot):
     drag_cells(qtbot, read_window, (3, 1), (6, 4))
-    assert read_window.array.selected.text() == "16 selected"
+    assert read_window.array.selecting.told.text() == "16 selected"
 
     click_cell(qtbot, read_window, 10, 7, CTRL)
     click_cell(qtbot, read_window, 4, 2, CTRL)
-    assert read_window.array.selected.text() == "16 selected"  # one more, one less
+    assert read_window.array.selecting.told.text() == "16 selected"  # one more, one less
     click_cell(qtbot, read_window, 4, 2, CTRL)
     click_cell(qtbot, read_window, 10, 7, CTRL)
 
     pick(read_window, qtbot, "IVSweep")
-    click(qtbot, read_window.array.use_button)
+    click(qtbot, read_window.array.selecting.use_button)
     assert read_window.run.form_view.form.values["cells"] == "0/3:7/1:5"
-    click(qtbot, read_window.array.clear_button)
-    assert not read_window.array.use_button.isEnabled()
+    click(qtbot, read_window.array.selecting.clear_button)
+    assert not read_window.array.selecting.use_button.isEnabled()
 
 
 def test_a_mask_that_is_saved_is_selected_again(read_window, qtbot, tmp_path):
     drag_cells(qtbot, read_window, (0, 0), (2, 2))
-    read_window.array.save_mask(tmp_path / "corner.npy")
-    click(qtbot, read_window.array.clear_button)
+    read_window.array.selecting.save_mask(tmp_path / "corner.npy")
+    click(qtbot, read_window.array.selecting.clear_button)
 
-    read_window.array.load_mask(tmp_path / "corner.npy")
+    read_window.array.selecting.load_mask(tmp_path / "corner.npy")
 
-    assert read_window.array.selected.text() == "9 selected"
+    assert read_window.array.selecting.told.text() == "9 selected"
 
 
 @pytest.mark.parametrize("quantity", list(Quantity))
 def test_every_quantity_is_shown_and_named(read_window, quantity):
-    read_window.array.quantity_box.setCurrentText(quantity.value)
+    read_window.array.scales.quantity_box.setCurrentText(quantity.value)
     read_window.array.choose(0, 5, 3)
 
     assert read_window.array.image.shape == (16, 8)
@@ -66,14 +66,14 @@ def test_every_quantity_is_shown_and_named(read_window, quantity):
 
 def test_a_write_shows_as_a_change_since_kept_and_leaves_small_errors_to_target(read_window, qtbot):
     click(qtbot, read_window.array.keep_button)
-    read_window.array.quantity_box.setCurrentText(Quantity.DIFFERENCE.value)
+    read_window.array.scales.quantity_box.setCurrentText(Quantity.DIFFERENCE.value)
     assert (read_window.array.image == 0).all()
 
     start_small_write(qtbot, read_window)
     wait_for_end(qtbot, read_window)
 
     qtbot.waitUntil(lambda: np.nanmedian(read_window.array.image) < -1e-6, timeout=PATIENCE)
-    read_window.array.quantity_box.setCurrentText(Quantity.ERROR.value)
+    read_window.array.scales.quantity_box.setCurrentText(Quantity.ERROR.value)
     # 6 uS lie between four levels: cells relax by some 0.3 uS after their last pulse
     assert np.mean(np.abs(read_window.array.image) < 2e-6) > 0.95
 

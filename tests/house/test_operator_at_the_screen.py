@@ -61,9 +61,9 @@ def look():
     say("read " + place(window.array.read_button))
     if session.chip_map.version:
         say("drag " + cell(window, 2, 1) + " " + cell(window, 9, 5))
-    if window.array.use_button.isEnabled():
-        say(f"selected {window.array.selected.text()}")
-        say("use " + place(window.array.use_button))
+    if window.array.selecting.use_button.isEnabled():
+        say(f"selected {window.array.selecting.told.text()}")
+        say("use " + place(window.array.selecting.use_button))
         cells = window.run.form_view.form.values["cells"]
         if cells == "0/2:10/1:6":
             say("cells " + cells)

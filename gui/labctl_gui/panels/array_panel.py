@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
-    QCheckBox,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QSplitter,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from labctl_data.errors import LabctlError
 from labctl_gui import theme
 from labctl_gui.panels.chip_tree import ChipTree
 from labctl_gui.panels.heat_map import HeatMap
-from labctl_gui.panels.words import OneLine, conductance_text, faint
+from labctl_gui.panels.scale_bar import ScaleBar
+from labctl_gui.panels.selection_bar import SelectionBar
+from labctl_gui.panels.words import OneLine, conductance_text
 from labctl_gui.state.chip_map import ChipMap
 from labctl_gui.state.pictures import WINDOW
 from labctl_gui.state.quantities import CLASSES, Known, Quantity, Scale
-from labctl_gui.state.selection import Selection
 from labctl_procedures.quantities import format_quantity
-
-log = logging.getLogger(__name__)
-
-COLOUR_MAPS = ("viridis", "cividis", "inferno")
-"""Maps that stay ordered for every kind of colour vision, and in grey."""
-SIGNED_MAP = "CET-CBD1"
-"""Blue over grey to yellow, made for those who do not part red from green (Kovesi 2015)."""
-SCALES = ("as read", "fixed")
-"""What the colours span: what the PE that is shown holds, or always the same."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -68,23 +52,22 @@ class ArrayPanel(QWidget):
         self._span = WINDOW
         self._labelled: Scale | None = None
         self._chosen: tuple[int, int, int] | None = None
-        self.selection: Selection | None = None
         self._make_controls()
-        self._make_quantity_controls()
-        self._make_selection_controls()
+        self.scales = ScaleBar()
+        self.scales.changed.connect(lambda: self.show_map(self._map))
+        self.scales.recoloured.connect(self._colour)
+        self.read_out = OneLine("No bench yet")
+        self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.selecting = SelectionBar()
+        self.selecting.changed.connect(self._show_selection)
+        self.selecting.cells_wanted.connect(self.cells_wanted)
         self.plot = HeatMap()
         self.plot.clicked.connect(self._clicked)
         self.plot.hovered.connect(self._hovered)
         self.plot.dragged.connect(self._dragged)
         self.plot.stepped.connect(self._step)
         self._make_chips()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 4)
-        layout.setSpacing(4)
-        layout.addLayout(self._controls)
-        layout.addLayout(self._quantity_row)
-        layout.addWidget(self._split, stretch=1)
-        layout.addLayout(self._selection_row)
+        self._lay_out()
 
     @property
     def pe(self) -> int:
@@ -104,13 +87,7 @@ class ArrayPanel(QWidget):
     @property
     def scale(self) -> Scale:
         """What is shown, and how it is turned into colours."""
-        quantity = self.quantity_box.currentData()
-        return Scale(
-            quantity if isinstance(quantity, Quantity) else Quantity.CONDUCTANCE,
-            logarithmic=self.log_box.isChecked(),
-            fixed=self.scale_box.currentText() == SCALES[1],
-            levels=self.levels_box.value(),
-        )
+        return self.scales.scale
 
     def show_map(self, chip_map: ChipMap | None) -> None:
         """Show `chip_map`, if there is anything new in it."""
@@ -154,22 +131,6 @@ class ArrayPanel(QWidget):
         """Take on the colours of the application."""
         self.plot.wear(colours)
 
-    def save_mask(self, path: Path) -> None:
-        """Write the selected cells as a mask file."""
-        if self.selection is not None:
-            self.selection.save(path)
-            log.info("mask of %d cells: %s", len(self.selection), path)
-
-    def load_mask(self, path: Path) -> None:
-        """Select the cells of a mask file; a file that is none is refused in the log."""
-        if self.selection is None:
-            return
-        try:
-            self.selection.load(path)
-        except LabctlError as error:
-            log.error("%s", error)  # noqa: TRY400  (its one line says it all)
-        self._show_selection()
-
     def choose_pe(self, pe: int) -> None:
         """Show another PE, where the chip that is shown has it."""
         if pe < self.pe_box.count():
@@ -206,66 +167,25 @@ class ArrayPanel(QWidget):
             self._controls.addWidget(part)
         self._controls.addWidget(self.source, stretch=1)
 
-    def _make_quantity_controls(self) -> None:
-        self.quantity_box = QComboBox()
-        for quantity in Quantity:
-            self.quantity_box.addItem(quantity.value, quantity)
-        self.quantity_box.setToolTip("What the colours show of each cell")
-        self.levels_box = QSpinBox()
-        self.levels_box.setRange(2, 64)
-        self.levels_box.setValue(8)
-        self.levels_box.setToolTip("Equally spaced levels from 2 to 20 µS")
-        self.log_box = QCheckBox("log")
-        self.log_box.setToolTip("Decades equally far apart")
-        self.scale_box = QComboBox()
-        self.scale_box.addItems(SCALES)
-        self.scale_box.setToolTip("Span of the colours; a fixed one lets two pictures be compared")
-        self.map_box = QComboBox()
-        self.map_box.addItems(COLOUR_MAPS)
-        self.map_box.setToolTip("Colours; all three read well with any colour vision")
-        row = self._quantity_row = QHBoxLayout()
-        row.addWidget(self.quantity_box)
-        row.addWidget(self.log_box)
-        row.addStretch(1)
-        for part in (QLabel("Levels"), self.levels_box, QLabel("Scale"), self.scale_box):
-            row.addWidget(part)
-        for part in (QLabel("Colours"), self.map_box):
-            row.addWidget(part)
-        self.quantity_box.currentIndexChanged.connect(lambda _: self.show_map(self._map))
-        self.levels_box.valueChanged.connect(lambda _: self.show_map(self._map))
-        self.log_box.toggled.connect(lambda _: self.show_map(self._map))
-        self.scale_box.currentIndexChanged.connect(lambda _: self.show_map(self._map))
-        self.map_box.currentTextChanged.connect(lambda _: self._colour())
-
-    def _make_selection_controls(self) -> None:
-        self.read_out = OneLine("No bench yet")
-        self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.selected = faint("")
-        self.use_button = _tool("Use", "Put the selected cells into the form of the run")
-        self.use_button.clicked.connect(self._use)
-        self.clear_button = _tool("Clear", "Select no cell")
-        self.clear_button.clicked.connect(self._clear)
-        self.save_mask_button = _tool("Save …", "Write the selected cells as a mask file (.npy)")
-        self.save_mask_button.clicked.connect(lambda: self._ask_for_mask(saving=True))
-        self.load_mask_button = _tool("Load …", "Select the cells of a mask file (.npy)")
-        self.load_mask_button.clicked.connect(lambda: self._ask_for_mask(saving=False))
-        self._selection_row = QHBoxLayout()
-        self._selection_row.addWidget(self.read_out, stretch=1)
-        self._selection_row.addWidget(self.selected)
-        for button in (self.use_button, self.clear_button, self.save_mask_button):
-            self._selection_row.addWidget(button)
-        self._selection_row.addWidget(self.load_mask_button)
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 4)
+        layout.setSpacing(4)
+        layout.addLayout(self._controls)
+        layout.addWidget(self.scales)
+        layout.addWidget(self._split, stretch=1)
+        below = QHBoxLayout()
+        below.addWidget(self.read_out, stretch=1)
+        below.addWidget(self.selecting)
+        layout.addLayout(below)
 
     def _take(self, chip_map: ChipMap) -> None:
         pes, rows, columns = chip_map.geometry.shape
-        same = self.selection is not None and self.selection.geometry == chip_map.geometry
         self._map = chip_map
         self._refill_pes(pes)
         self.plot.set_shape(rows, columns)
         self._chosen = None
-        if not same:
-            self.selection = Selection(chip_map.geometry)
-        self._show_selection()
+        self.selecting.take_chip(chip_map.geometry)
 
     def _refill_pes(self, pes: int) -> None:
         kept = min(self.pe, pes - 1)
@@ -314,11 +234,10 @@ class ArrayPanel(QWidget):
             self.plot.label(words, scale.unit)
         classes = scale.quantity is Quantity.YIELD
         self.plot.name_ticks([(float(n), t) for n, t in enumerate(CLASSES)] if classes else None)
-        self.levels_box.setEnabled(scale.unit == "" or scale.is_signed)
-        self.log_box.setEnabled(scale.unit != "" and not scale.is_signed)
+        self.scales.enable()
 
     def _colour(self) -> None:
-        self.plot.colour(SIGNED_MAP if self.scale.is_signed else self.map_box.currentText())
+        self.plot.colour(self.scales.colour_map)
 
     def _pe_picked(self, pe: int) -> None:
         self.show_map(self._map)
@@ -328,15 +247,12 @@ class ArrayPanel(QWidget):
             self.choose(pe, *self._chosen[1:])
 
     def _clicked(self, row: int, column: int, held: bool) -> None:
-        if held and self.selection is not None:
-            self.selection.toggle(self.pe, row, column)
-            self._show_selection()
+        if held:
+            self.selecting.toggle(self.pe, row, column)
         self.choose(self.pe, row, column)
 
     def _dragged(self, top: int, bottom: int, left: int, right: int) -> None:
-        if self.selection is not None:
-            self.selection.add_rectangle(self.pe, (top, bottom), (left, right))
-            self._show_selection()
+        self.selecting.add_rectangle(self.pe, (top, bottom), (left, right))
 
     def _hovered(self, row: int, column: int) -> None:
         self._say(self._chosen if row < 0 else (self.pe, row, column))
@@ -346,38 +262,9 @@ class ArrayPanel(QWidget):
         self.choose(pe, row + down, column + across)
 
     def _show_selection(self) -> None:
-        chosen = self.selection
-        if chosen is None:
-            return
-        if self.pe < chosen.geometry.pes:
+        chosen = self.selecting.selection
+        if chosen is not None and self.pe < chosen.geometry.pes:
             self.plot.select(chosen.pe(self.pe))
-        n = len(chosen)
-        self.selected.setText(f"{n} selected" if n else "none selected")
-        self.selected.setToolTip("Drag over cells, or click them with Ctrl, to select them")
-        for button in (self.use_button, self.clear_button, self.save_mask_button):
-            button.setEnabled(n > 0)
-
-    def _use(self) -> None:
-        if self.selection is not None:
-            self.cells_wanted.emit(self.selection.text())
-
-    def _clear(self) -> None:
-        if self.selection is not None:
-            self.selection.clear()
-            self._show_selection()
-
-    def _ask_for_mask(self, *, saving: bool) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        title = "Save mask" if saving else "Load mask"
-        dialog = QFileDialog(self, title, "", "Masks (*.npy)")
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if saving:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            dialog.setDefaultSuffix("npy")
-        act = self.save_mask if saving else self.load_mask
-        dialog.fileSelected.connect(lambda name: act(Path(name)))
-        dialog.show()
 
     def _say(self, cell: tuple[int, int, int] | None) -> None:
         if cell is None or not self._values.size:
@@ -418,10 +305,3 @@ def _end_text(value: float, scale: Scale) -> str:
     if scale.quantity is Quantity.CONDUCTANCE:
         return conductance_text(value)
     return format_quantity(value, scale.unit)
-
-
-def _tool(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    return button

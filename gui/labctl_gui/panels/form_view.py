@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from labctl_gui.panels.words import labelled
+from labctl_gui.panels.words import labelled, mark_wrong
 from labctl_gui.state.forms import Field, ProcedureForm
 
 
@@ -52,12 +52,7 @@ class FieldView(QWidget):
         wrong = bool(field.problem)
         self.reason.setText(field.problem)
         self.reason.setVisible(wrong)
-        if self.editor.property("wrong") != wrong:
-            self.editor.setProperty("wrong", wrong)
-            style = self.editor.style()
-            if style is not None:
-                style.unpolish(self.editor)
-                style.polish(self.editor)
+        mark_wrong(self.editor, wrong)
 
     def _make_editor(self, field: Field) -> QLineEdit | QComboBox:
         choices = _choices(field)

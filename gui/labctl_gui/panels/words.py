@@ -6,7 +6,7 @@ import math
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
-from PyQt6.QtWidgets import QLabel
+from PyQt6.QtWidgets import QLabel, QWidget
 
 
 def conductance_text(conductance: float) -> str:
@@ -38,6 +38,17 @@ class OneLine(QLabel):
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(self.rect(), int(self.alignment()), text)
+
+
+def mark_wrong(editor: QWidget, wrong: bool) -> None:
+    """Let the style sheet show that what is typed is wrong, or right again."""
+    if editor.property("wrong") == wrong:
+        return
+    editor.setProperty("wrong", wrong)
+    style = editor.style()
+    if style is not None:
+        style.unpolish(editor)
+        style.polish(editor)
 
 
 def labelled(text: str, part: str) -> QLabel:

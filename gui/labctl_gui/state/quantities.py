@@ -16,6 +16,35 @@ READ_VOLTAGE = 0.2
 """Voltage at which conductances are told and currents shown, in V."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """Between which conductances the levels lie."""
+
+    low: float = WINDOW[0]
+    """Lowest level, in S."""
+    high: float = WINDOW[1]
+    """Highest level, in S."""
+
+    @property
+    def text(self) -> str:
+        """What a person would type for it."""
+        ends = (_typed(end) for end in (self.low, self.high))
+        return " to ".join(ends)
+
+
+def window_of(text: str) -> Window | None:
+    """Return the window that a person typed, `2 uS to 20 uS`; None where it is none."""
+    from labctl_procedures.errors import ParameterError
+    from labctl_procedures.quantities import parse_quantity
+
+    low, _, high = text.partition("to")
+    try:
+        window = Window(parse_quantity(low, "S"), parse_quantity(high, "S"))
+    except ParameterError:
+        return None
+    return window if 0 <= window.low < window.high else None
+
+
 class Quantity(Enum):
     """What is shown of each cell."""
 
@@ -57,11 +86,13 @@ class Scale:
     """Whether the colours span always the same, so that two pictures can be compared."""
     levels: int = 8
     """Equally spaced levels in the window."""
+    window: Window = Window()
+    """Ends of the levels, and of a fixed scale."""
 
     @property
     def pitch(self) -> float:
         """Distance of two levels, in S."""
-        return (WINDOW[1] - WINDOW[0]) / (self.levels - 1)
+        return (self.window.high - self.window.low) / (self.levels - 1)
 
     @property
     def is_signed(self) -> bool:
@@ -88,7 +119,7 @@ class Scale:
             case Quantity.ERROR:
                 return g - known.targets
             case Quantity.LEVEL:
-                return np.clip(np.round((g - WINDOW[0]) / self.pitch), 0, self.levels - 1)
+                return np.clip(np.round((g - self.window.low) / self.pitch), 0, self.levels - 1)
             case Quantity.YIELD:
                 return self._classes(known)
             case Quantity.DIFFERENCE:
@@ -114,7 +145,7 @@ class Scale:
             reach = self.pitch if self.fixed else _reach(values, self.pitch)
             return -reach, reach
         if self.fixed:
-            return WINDOW[0] * factor, WINDOW[1] * factor
+            return self.window.low * factor, self.window.high * factor
         low, high = range_of(judged(values) / factor)
         return low * factor, high * factor
 
@@ -130,3 +161,9 @@ def _reach(values: FloatArray, least: float) -> float:
     """Return how far from zero all but the outermost hundredth lie."""
     known = np.abs(judged(values))
     return max(float(np.quantile(known, 0.99)), 0.05 * least) if len(known) else least
+
+
+def _typed(conductance: float) -> str:
+    from labctl_procedures.quantities import format_quantity
+
+    return format_quantity(conductance, "S", digits=4)

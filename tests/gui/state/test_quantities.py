@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from labctl_gui.state.quantities import CLASSES, Known, Quantity, Scale
+from labctl_gui.state.quantities import CLASSES, Known, Quantity, Scale, Window, window_of
 
 G = np.array([[2e-6, 11e-6, 20e-6, np.nan]])
 TARGETS = np.array([[2e-6, 8e-6, np.nan, 5e-6]])
@@ -67,3 +69,26 @@ def test_logarithms_are_for_what_is_above_zero():
     assert logs[0] == pytest.approx(-6.0)
     assert np.isnan(logs[1:]).all()
     assert not Scale(Quantity.ERROR, logarithmic=True).is_logarithmic
+
+
+@pytest.mark.parametrize(
+    ("typed", "ends"),
+    [("2 uS to 20 uS", (2e-6, 20e-6)), ("0 to 40uS", (0.0, 40e-6)), ("1nSto50nS", (1e-9, 50e-9))],
+)
+def test_a_window_is_typed_as_it_is_read(typed, ends):
+    window = window_of(typed)
+
+    assert (window.low, window.high) == pytest.approx(ends)
+    assert window_of(window.text) == window
+
+
+@pytest.mark.parametrize("typed", ["", "2 uS", "20 uS to 2 uS", "2 V to 3 V", "-1uS to 1uS", "to"])
+def test_what_is_no_window_is_refused(typed):
+    assert window_of(typed) is None
+
+
+def test_levels_and_a_fixed_scale_lie_in_the_window_that_was_typed():
+    scale = Scale(Quantity.LEVEL, fixed=True, levels=2, window=Window(0.0, 22e-6))
+
+    assert shown(scale)[:3] == [0.0, 0.0, 1.0]
+    assert replace(scale, quantity=Quantity.CONDUCTANCE).span(G) == (0.0, 22e-6)
