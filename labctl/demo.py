@@ -84,10 +84,14 @@ class _Demo:
         path = self.folder / f"{file}.h5"
         procedure = catalogue.make(name, values)
         result = run(procedure, station, path, progress=self.progress, operator=self.operator)
-        if result.status != "complete":
-            raise FailedError(f"demo: {path} ended as '{result.status}'")
-        self.runs.append(path)
+        self.keep(path, result.status)
         return path
+
+    def keep(self, path: Path, status: str) -> None:
+        """Count a run as done; refuse to go on after one that is not."""
+        if status != "complete":
+            raise FailedError(f"demo: {path} ended as '{status}'")
+        self.runs.append(path)
 
 
 def run_demo(
@@ -184,7 +188,7 @@ def _recognise(demo: _Demo, station: Station) -> dict[str, Any]:
     )
     path = demo.folder / "inference.h5"
     facts = run_inference(asked, station, path, progress=demo.progress, operator=demo.operator)
-    demo.runs.append(path)
+    demo.keep(path, facts["status"])
     kept = ("software", "quantized", "programmed", "trained")
     return {
         "images": asked.images,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labctl.engine import guarded
+from labctl.engine import Control, attended
 from labctl.engine.provenance import station_attributes
 from labctl.engine.runner import pulse_counts
 from labctl.engine.settling import settle
@@ -19,7 +19,15 @@ from labctl.errors import NotResumableError
 from labctl.guardian.record import guardian_events
 from labctl.inference_file import COLUMNS, LAYER, LAYER_NAMES, PROCEDURE, TARGET
 from labctl.inference_stages import FACTS, Stages, Task
-from labctl_data.run_file import PULSE_COUNT, MapSpec, Run, RunWriter, open_run, recover
+from labctl_data.run_file import (
+    PULSE_COUNT,
+    MapSpec,
+    Run,
+    RunStatus,
+    RunWriter,
+    open_run,
+    recover,
+)
 from labctl_data.run_file import resume_writer as reopened
 from labctl_instruments.station import Station
 from labctl_procedures.network import (
@@ -77,8 +85,12 @@ def run_inference(
     *,
     progress: Progress,
     operator: str,
+    control: Control | None = None,
 ) -> dict[str, Any]:
     """Map a network on the station's chip, program it, run it, and train it where asked.
+
+    SIGINT, SIGTERM, SIGHUP and `control` end it at its next pulse boundary: its file says
+    `aborted`, and can be gone on with. A second signal does not wait and raises KeyboardInterrupt.
 
     Parameters
     ----------
@@ -92,11 +104,14 @@ def run_inference(
         Is told how far each step has come.
     operator : str
         Name to keep in the file.
+    control : Control, optional
+        Pauses, resumes and aborts the work from another thread; events of the run tell of it.
 
     Returns
     -------
     dict
-        The facts of `labctl infer`: accuracies (0-1), images a second, faults, the file.
+        The facts of `labctl infer`: accuracies (0-1), images a second, faults, the file; and
+        `status`, complete or aborted: then the facts are those of the stages that had ended.
 
     Raises
     ------
@@ -124,10 +139,12 @@ def run_inference(
         run.event(station.now(), LAYER_NAMES, json.dumps(names))
         if counts is not None:
             run.append_map(PULSE_COUNT, station.now(), counts)
-        return _carry_out(Stages(task, station, run, progress, counts))
+        return _carry_out(Stages(task, station, run, progress, counts), control)
 
 
-def resume_inference(path: Path, station: Station, *, progress: Progress) -> dict[str, Any]:
+def resume_inference(
+    path: Path, station: Station, *, progress: Progress, control: Control | None = None
+) -> dict[str, Any]:
     """Go on with a network's run that ended early, on the bench that holds its chip.
 
     What was asked of the network is not asked again. Cells are read and written on from what they
@@ -141,6 +158,8 @@ def resume_inference(path: Path, station: Station, *, progress: Progress) -> dic
         The bench, with the chip as the run left it.
     progress : Progress
         Is told how far each step has come.
+    control : Control, optional
+        As for `run_inference`.
 
     Returns
     -------
@@ -171,7 +190,7 @@ def resume_inference(path: Path, station: Station, *, progress: Progress) -> dic
         writer.event(station.now(), "resumed", told)
         stages = Stages(task, station, writer, progress, began)
         stages.take_up(facts, done)
-        return _carry_out(stages)
+        return _carry_out(stages, control)
 
 
 def _counts_at_first(run: Run) -> npt.NDArray[np.int64] | None:
@@ -186,19 +205,25 @@ def _facts_so_far(run: Run) -> dict[str, Any]:
     return found
 
 
-def _carry_out(stages: Stages) -> dict[str, Any]:
+def _carry_out(stages: Stages, control: Control | None) -> dict[str, Any]:
     """Carry out the stages that are left, the bench guarded, and end the run file."""
     station, run = stages.station, stages.run
-    with guarded(station, beside=run.path):
-        station.ledger = run.ledger
+    with attended(station, run, control) as boundary:
+        before, station.ledger = station.ledger, run.ledger
         try:
-            stages.carry_out()
+            stages.carry_out(boundary)
         except KeyboardInterrupt:
-            run.finish("aborted", stages.facts)
+            run.finish(RunStatus.ABORTED, stages.facts)
             raise
-        run.finish("complete", stages.facts)
-    checkpoint_path(run.path).unlink(missing_ok=True)
-    return {"file": run.path, **stages.facts}
+        finally:
+            station.ledger = before
+        status = RunStatus.COMPLETE if boundary.reason is None else RunStatus.ABORTED
+        if status == RunStatus.ABORTED:
+            run.event(station.now(), "stopped", str(boundary.reason))
+        run.finish(status, stages.facts)
+    if status == RunStatus.COMPLETE:
+        checkpoint_path(run.path).unlink(missing_ok=True)
+    return {"file": run.path, "status": str(status), **stages.facts}
 
 
 def chosen_tests(images: ImageSet, count: int | None) -> npt.NDArray[np.int64]:

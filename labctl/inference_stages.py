@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl.engine.boundary import Boundary
 from labctl.engine.runner import pulse_counts
 from labctl.inference_file import Stage
 from labctl_data.run_file import RunWriter
@@ -29,6 +31,7 @@ from labctl_procedures.network import (
     train_in_situ,
 )
 from labctl_procedures.network.training_checkpoint import checkpoint_path
+from labctl_procedures.waiting import wait
 
 Counts = npt.NDArray[np.int64]
 FACTS = "facts"
@@ -89,8 +92,12 @@ class Stages:
         """Go on from what finished stages found, and their numbers."""
         self.facts, self._done = facts, done
 
-    def carry_out(self) -> None:
-        """Carry out the stages that are not done, and keep what each found."""
+    def carry_out(self, boundary: Boundary) -> None:
+        """Carry out the stages that are not done, until told to end; keep what each found."""
+        with suppress(_Ended):
+            self._carry_out(_Boundaries(boundary, self._progress))
+
+    def _carry_out(self, at: _Boundaries) -> None:
         plan = self.task.plan
         software = {
             "count": len(self.task.chosen),
@@ -98,7 +105,7 @@ class Stages:
             "accuracy_quantized": accuracy_quantized(plan, *self._test),
         }
         self.facts = software | self.facts
-        for number, stage in self._stages():
+        for number, stage in self._stages(at):
             if number not in self._done:
                 found = stage()
                 self.facts |= found
@@ -106,20 +113,26 @@ class Stages:
                 self.run.point_done(number)
                 self.run.flush()
 
-    def _stages(self) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
+    def _stages(self, at: _Boundaries) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
         """Yield the number of each stage, and what carries it out."""
-        yield Stage.PROGRAMMED, self._programmed
+        yield Stage.PROGRAMMED, partial(self._programmed, at)
         if self.task.training is not None:
-            yield Stage.TRAINED, partial(self._trained, self.task.training)
+            yield Stage.TRAINED, partial(self._trained, at, self.task.training)
         for number, after in enumerate(self.task.again):
-            yield Stage.AGAIN + number, partial(self._again, after)
+            yield Stage.AGAIN + number, partial(self._again, at, after)
 
-    def _programmed(self) -> dict[str, Any]:
+    def _programmed(self, at: _Boundaries) -> dict[str, Any]:
         settings = ProgramSettings(settle=self.task.settle)
-        written = program(self.station, self.task.plan, settings, progress=self._progress)
+        written = program(
+            self.station,
+            self.task.plan,
+            settings,
+            progress=at,
+            should_stop=at.should_stop,
+        )
         for failure in written.failures():
             self.run.event(self.station.now(), "write-failed", failure)
-        found = self._ask(Stage.PROGRAMMED)
+        found = self._ask(at, Stage.PROGRAMMED)
         return {
             "cells": len(written.cells),
             "cells_failed": int(written.failed.sum()),
@@ -141,16 +154,17 @@ class Stages:
             return given
         return int((counts - self._began).sum())
 
-    def _trained(self, settings: TrainSettings) -> dict[str, Any]:
+    def _trained(self, at: _Boundaries, settings: TrainSettings) -> dict[str, Any]:
         trained = train_in_situ(
             self.station,
             self.task.plan,
             self.task.images,
             settings,
-            progress=self._progress,
+            progress=at,
+            should_stop=at.should_stop,
             checkpoint=checkpoint_path(self.run.path),
         )
-        found = self._ask(Stage.TRAINED)
+        found = self._ask(at, Stage.TRAINED)
         return {
             "accuracy_trained": found.accuracy,
             "training_layers": list(trained.layers),
@@ -162,16 +176,17 @@ class Stages:
             "asked_at": self.station.now(),
         }
 
-    def _again(self, after: float) -> dict[str, Any]:
+    def _again(self, at: _Boundaries, after: float) -> dict[str, Any]:
         """Ask the network at a bench time after the last step."""
-        self.station.wait(max(0.0, self.facts["asked_at"] + after - self.station.now()))
-        found = self._ask(Stage.AGAIN)
+        left = self.facts["asked_at"] + after - self.station.now()
+        wait(self.station, max(0.0, left), at.should_stop)
+        found = self._ask(at, Stage.AGAIN)
         earlier = self.facts.get("accuracy_over_time", [])
         return {"accuracy_over_time": [*earlier, {"after": after, "accuracy": found.accuracy}]}
 
-    def _ask(self, stage: Stage) -> InferenceResult:
+    def _ask(self, at: _Boundaries, stage: Stage) -> InferenceResult:
         pixels, labels = self._test
-        found = infer(self.station, self.task.plan, pixels, labels, progress=self._progress)
+        found = infer(self.station, self.task.plan, pixels, labels, progress=at)
         self.run.append(
             {
                 "time": self.station.now(),
@@ -182,3 +197,45 @@ class Stages:
             }
         )
         return found
+
+
+class _Ended(Exception):  # noqa: N818  (no error: what was asked)
+    """The work ends here, at a pulse boundary."""
+
+
+class _Boundaries:
+    """The pulse boundaries of a network: between the rounds of a write, and between images.
+
+    It is what is told how far a step has come, for between two steps nothing is under way: the
+    station is asked by one thread.
+
+    Parameters
+    ----------
+    boundary : Boundary
+        Asked whether to go on.
+    progress : Progress
+        Is told how far each step has come.
+    """
+
+    def __init__(self, boundary: Boundary, progress: Progress) -> None:
+        self._boundary, self._progress = boundary, progress
+
+    def should_stop(self) -> bool:
+        """Return False, after a pause if there is one; end the work by an exception otherwise."""
+        if self._boundary.must_end():
+            raise _Ended
+        return False
+
+    def start(self, label: str, total: int) -> None:
+        """Begin a piece of work of `total` steps."""
+        self._progress.start(label, total)
+        self.should_stop()
+
+    def advance(self, n: int) -> None:
+        """Count `n` more steps as done."""
+        self._progress.advance(n)
+        self.should_stop()
+
+    def finish(self) -> None:
+        """End the piece of work."""
+        self._progress.finish()

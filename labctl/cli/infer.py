@@ -13,6 +13,7 @@ from labctl.bench_choice import BenchChoice
 from labctl.cli.options import Share, Whole, bench_options, existing_file, output_option
 from labctl.cli.output import facts_table, headed, json_option, say
 from labctl.configuration import load_configuration, output_path
+from labctl.errors import FailedError
 
 
 @click.command("infer")
@@ -132,7 +133,10 @@ def go_on(path: Path, bench: str | None, as_json: bool) -> None:
 
 
 def _tell(facts: dict[str, Any], as_json: bool) -> None:
-    say(as_json, facts, headed(facts["file"]), facts_table(facts))
+    say(as_json, facts, headed(facts["file"], f": {facts['status']}"), facts_table(facts))
+    if facts["status"] != "complete":
+        ended = f"{facts['file']}: the run ended as '{facts['status']}'"
+        raise FailedError(f"{ended}; --resume goes on with it", said=True)
 
 
 def _time(option: str, text: str) -> float:

@@ -114,7 +114,7 @@ def _resume_network(path: Path, station: Station, *, progress: ProgressSink) -> 
     from labctl_data.run_file import open_run
 
     facts = resume_inference(path, station, progress=progress)
-    return RunResult(path, "complete", open_run(path).rows, facts)
+    return RunResult(path, facts["status"], open_run(path).rows, facts)
 
 
 def _ended(perform: Callable[[], RunResult]) -> tuple[RunResult, str | None]:

@@ -3,7 +3,7 @@
 from labctl.engine.control import Control
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, ProgressSink
-from labctl.engine.rest import guarded
+from labctl.engine.rest import attended, guarded
 from labctl.engine.resuming import resume
 from labctl.engine.runner import run
 from labctl.engine.signals import StopSignals
@@ -15,6 +15,7 @@ __all__ = [
     "RunError",
     "RunResult",
     "StopSignals",
+    "attended",
     "guarded",
     "resume",
     "run",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl.engine.boundary import Boundary
 from labctl.engine.control import Control
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, Percent, ProgressSink
@@ -29,11 +29,6 @@ from labctl_instruments.station import Station
 from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
 
 log = logging.getLogger(__name__)
-
-_DURING_PAUSE = {
-    "rest": "at rest: outputs off, crosspoints open",
-    "hold": "held as it is between two messages",
-}
 
 
 def run(  # noqa: PLR0913  (the one public door; all but three arguments are options by keyword)
@@ -109,12 +104,12 @@ def carry_out(
     station = procedure.station
     percent = Percent(progress or NoProgress(), type(procedure).__name__)
     with StopSignals() as signals:
-        conduct = _Conduct(procedure, writer, percent, on_rows)
-        conduct.obey(control or Control())
-        conduct.ends_when(lambda: signals.received is not None)
-        conduct.ends_when(should_stop or (lambda: False))
+        boundary = Boundary(station, writer, control or Control())
+        boundary.ends_when(lambda: signals.received)
+        boundary.ends_when(should_stop or (lambda: False))
         watch = watch_over(station, record_path(writer.path))
-        conduct.ends_when(watch.is_lost)
+        boundary.ends_when(lambda: "the guardian is lost" if watch.is_lost() else None)
+        conduct = _Conduct(procedure, writer, percent, boundary, on_rows)
         try:
             error = conduct.perform(station, watch)
         finally:
@@ -122,7 +117,7 @@ def carry_out(
                 faults = try_all(procedure.shutdown, station.rest)
                 faults += try_all(partial(conduct.end_watch, watch, at_rest=not faults))
         with signals.held():
-            return conduct.finish(error, faults, asked=signals.received or "asked to stop")
+            return conduct.finish(error, faults, asked=signals.received)
 
 
 def _create(
@@ -167,12 +162,11 @@ class _Conduct:
         procedure: ChipProcedure[Any],
         writer: RunWriter,
         percent: Percent,
+        boundary: Boundary,
         on_rows: Callable[[Rows], None] | None,
     ) -> None:
         self._procedure, self._writer, self._percent = procedure, writer, percent
-        self._on_rows = on_rows
-        self._control = Control()
-        self._stoppers: list[Callable[[], bool]] = []
+        self._boundary, self._on_rows = boundary, on_rows
         self._stopped = False
         self._time = 0.0
         self._takers: dict[str, Callable[[Any], None]] = {
@@ -182,15 +176,6 @@ class _Conduct:
             "event": self._take_event,
             "point": self._take_point,
         }
-
-    def obey(self, control: Control) -> None:
-        """Pause, resume and end as `control` is asked."""
-        self._control = control
-        self.ends_when(control.is_aborting)
-
-    def ends_when(self, asked: Callable[[], bool]) -> None:
-        """Ask `asked`, too, at each pulse boundary."""
-        self._stoppers.append(asked)
 
     def emit(self, topic: str, record: object) -> None:
         """Take what the procedure hands out; the signature is that of PyMeasure's Worker."""
@@ -202,26 +187,8 @@ class _Conduct:
 
     def should_stop(self) -> bool:
         """Tell the procedure whether to end here; a run that is paused waits here."""
-        if self._control.state == "paused" and not self._must_end():
-            self._pause()
-        self._stopped = self._stopped or self._must_end()
+        self._stopped = self._stopped or self._boundary.must_end()
         return self._stopped
-
-    def _must_end(self) -> bool:
-        return any(asked() for asked in self._stoppers)
-
-    def _pause(self) -> None:
-        """Wait at a pulse boundary, the bench as the control's policy says."""
-        station, policy = self._procedure.station, self._control.during_pause
-        if policy == "rest":
-            station.rest()
-        self._time = station.now()
-        self._take_event(("paused", f"bench {_DURING_PAUSE[policy]}"))
-        self._writer.flush()
-        began = time.monotonic()
-        self._control.wait(self._must_end)
-        self._time = station.now()
-        self._take_event(("resumed", f"after a pause of {time.monotonic() - began:.3f} s"))
 
     def perform(self, station: Station, watch: Watch) -> BaseException | None:
         """Run the procedure to its end, and return what ended it early, if anything did."""
@@ -246,7 +213,7 @@ class _Conduct:
             self._take_event(("guardian", note))
 
     def finish(
-        self, error: BaseException | None, faults: Sequence[Exception], *, asked: str
+        self, error: BaseException | None, faults: Sequence[Exception], *, asked: str | None
     ) -> RunResult:
         """Write down how it ended, close the file, and raise what must be raised."""
         summary: dict[str, Any] = {}
@@ -255,7 +222,7 @@ class _Conduct:
             faults = (error, *faults)
         status = self._status(error, faults)
         if status == RunStatus.ABORTED:
-            self._take_event(("stopped", asked))
+            self._take_event(("stopped", asked or self._boundary.reason or "asked to stop"))
         for fault in faults:
             try_all(partial(self._take_event, ("fault", f"{type(fault).__name__}: {fault}")))
         result = RunResult(self._writer.path, str(status), self._writer.rows, summary)
@@ -293,4 +260,4 @@ class _Conduct:
             self._writer.point_done(number)
 
     def _take_event(self, event: tuple[str, str]) -> None:
-        self._writer.event(self._time, *event)
+        self._writer.event(max(self._time, self._boundary.time), *event)

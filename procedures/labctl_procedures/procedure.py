@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -16,6 +15,7 @@ from labctl_instruments.station import Envelope, FloatArray, Station
 from labctl_procedures.closed_loop import PulseShape, Rows, address_columns
 from labctl_procedures.errors import ParameterError
 from labctl_procedures.stored import Records, Stored
+from labctl_procedures.waiting import wait
 
 P = TypeVar("P")
 
@@ -30,8 +30,6 @@ __all__ = [
     "address_columns",
     "read_in_blocks",
 ]
-_SLICE = 0.5
-"""Longest wait that cannot be stopped on a real bench, in s."""
 TIME = Column.from_pymeasure("Time (s)")
 ADDRESS = (
     Column.from_pymeasure("PE", "i2"),
@@ -222,15 +220,7 @@ class ChipProcedure(Procedure, Generic[P]):
 
     def wait(self, seconds: float) -> None:
         """Let bench time pass; on a real bench, in slices that can be stopped."""
-        if self.station.bench.seed is not None:
-            self.station.wait(seconds)
-            return
-        end, step = self.station.now() + seconds, _SLICE
-        while (left := end - self.station.now()) > 0 and not self.should_stop():
-            began = time.monotonic()
-            self.station.wait(min(left, step))
-            if time.monotonic() - began < step / 2:  # a served bench, whose time may jump
-                step *= 2
+        wait(self.station, seconds, self.should_stop)
 
     def snapshot(
         self, name: str, cells: Cells, values: FloatArray, time: float | None = None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labctl.cli.root import run_command_line
+from labctl.engine import Control
 from labctl.inference import InferenceRequest, resume_inference, run_inference
 from labctl.inference_file import Stage, stage_predictions
 from labctl.report import write_report
@@ -20,11 +25,16 @@ from labctl_procedures.network.training_checkpoint import checkpoint_path
 ASKED = InferenceRequest("mcnn", "digits", count=40, train=True, fraction=0.3, settle=60.0)
 
 
-class Cut:
-    """A progress sink that ends the run when a step has come far enough."""
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
-    def __init__(self, label: str, steps: int) -> None:
+
+class Cut:
+    """A progress sink that acts when a step has come far enough: it ends the run."""
+
+    def __init__(self, label: str, steps: int, act: Callable[[], object] = interrupt) -> None:
         self.label, self.left, self.inside = label, steps, False
+        self.act = act
 
     def start(self, label: str, total: int) -> None:
         self.inside = self.label in label
@@ -32,8 +42,8 @@ class Cut:
     def advance(self, n: int) -> None:
         if self.inside:
             self.left -= 1
-            if self.left < 0:
-                raise KeyboardInterrupt
+            if self.left == -1:
+                self.act()
 
     def finish(self) -> None:
         self.inside = False
@@ -138,6 +148,71 @@ def test_the_report_shows_the_images_that_were_taken_for_another_class(tmp_path:
     assert wrong > 3
     assert f"{wrong} of 60" in page
     assert np.array_equal(labels, load_images("digits").test_labels[images])
+
+
+STEPS = [": cells", ": images", "training images"]
+"""What a network is told to do here: in the midst of its writes, of its images, of its training."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_network_run_that_is_aborted_anywhere_says_so_and_can_be_gone_on_with(
+    bench: Path, tmp_path: Path, step: str
+) -> None:
+    path, control = tmp_path / "net.h5", Control()
+    with open_bench(bench, seed=2) as station:
+        cut = Cut(step, 0, control.abort)
+        facts = run_inference(ASKED, station, path, progress=cut, operator="", control=control)
+
+        aborted = open_run(path)
+        assert facts["status"] == aborted.status == "aborted"
+        assert ("stopped", "asked to stop") in {(e.kind, e.text) for e in aborted.events}
+        assert ("accuracy_programmed" in facts) == (step == "training images")
+
+        facts = resume_inference(path, station, progress=Cut("nothing", 0))
+
+    assert facts["status"] == open_run(path).status == "complete"
+    assert open_run(path).rows == 80
+
+
+def test_a_network_run_that_is_paused_says_what_an_unpaused_one_says(tmp_path: Path) -> None:
+    asked, control = replace(ASKED, train=False), Control()
+    releasing = threading.Thread(target=release, args=(control,))
+
+    def pause() -> None:
+        control.pause()
+        releasing.start()
+
+    found = []
+    for name, act in (("plain", lambda: None), ("paused", pause)):
+        cut = Cut(": images", 0, act)
+        path = tmp_path / f"{name}.h5"
+        with open_bench("sim-board-stuck", seed=2) as station:
+            facts = run_inference(asked, station, path, progress=cut, operator="", control=control)
+        found.append({k: v for k, v in facts.items() if k not in ("file", "images_per_second")})
+    releasing.join()
+
+    plain, paused = (open_run(tmp_path / f"{name}.h5") for name in ("plain", "paused"))
+    assert found[0] == found[1]
+    assert np.array_equal(plain.record("predicted"), paused.record("predicted"))
+    kinds = [event.kind for event in paused.events]
+    assert [kind for kind in kinds if kind in ("paused", "resumed")] == ["paused", "resumed"]
+
+
+def release(control: Control) -> None:
+    """Let a run that waits go on, once it waits."""
+    if control.await_waiting(60.0):
+        control.resume()
+
+
+def test_a_signal_ends_a_network_run_at_its_next_pulse_boundary(tmp_path: Path) -> None:
+    path = tmp_path / "net.h5"
+    cut = Cut(": cells", 0, lambda: signal.raise_signal(signal.SIGTERM))
+
+    with open_bench("sim-board-stuck", seed=2) as station:
+        facts = run_inference(ASKED, station, path, progress=cut, operator="")
+
+    assert facts["status"] == "aborted"
+    assert ("stopped", "SIGTERM") in {(e.kind, e.text) for e in open_run(path).events}
 
 
 @pytest.mark.parametrize(

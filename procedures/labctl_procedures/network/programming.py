@@ -23,6 +23,7 @@ from labctl_procedures.closed_loop import (
 from labctl_procedures.network.inference import check_chip
 from labctl_procedures.network.plan import NetworkPlan
 from labctl_procedures.network.progress import Progress, Silent
+from labctl_procedures.waiting import wait
 
 REACHABLE = (1.25e-6, 24e-6)
 """Conductances, in S, beyond which an erroneous target is not set: cells have bounds (1 and 26 uS
@@ -158,8 +159,7 @@ def program(
     aims = chosen.error.aims(plan.targets, chosen.error.generator())
     result = write_cells(station, plan.cells, aims, chosen.write, _count(sink), should_stop)
     sink.finish()
-    if chosen.settle > 0:
-        station.wait(chosen.settle)
+    wait(station, chosen.settle, should_stop or (lambda: False))
     return ProgramReport(
         plan.cells,
         plan.targets,
