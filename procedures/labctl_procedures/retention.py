@@ -16,7 +16,8 @@ class Retention(PreparedProcedure[float]):
     """Write cells to levels and read them at times spaced evenly in the logarithm.
 
     Times count from the end of the writing; a time that has already passed when its turn comes
-    (the first look at many cells, one after another, may take seconds) is left out.
+    (the first look at many cells, one after another, may take seconds, and a chuck minutes) is left
+    out.
     """
 
     first = QuantityParameter(
@@ -34,11 +35,34 @@ class Retention(PreparedProcedure[float]):
         "Looks a decade", default=2, minimum=1, maximum=20, description="Of time"
     )
 
+    temperature = QuantityParameter(
+        "Temperature",
+        units="K",
+        default=0.0,
+        minimum=0.0,
+        maximum=1000.0,
+        description="Of the chuck from the end of the writing on; 0: as it is",
+    )
+
     def check(self) -> None:
-        """Refuse a duration that ends before it begins; see also `ChipProcedure.check`."""
+        """Refuse a duration that ends before it begins, and heat that the bench has not."""
         if self.duration < self.first:
             raise ParameterError("Retention: parameter 'duration' is shorter than 'first'")
         super().check()
+        if self.temperature:
+            bench = self.station.bench
+            bench.envelope.check_temperature(self.temperature, where=bench.path.name)
+            if self.station.temperature() is None:
+                raise ParameterError(
+                    f"Retention: parameter 'temperature' is {self.temperature:g} K, but the bench "
+                    f"{bench.name} has no chuck"
+                )
+
+    def startup(self) -> None:
+        """Write the cells to their levels, then bring the chuck to its temperature."""
+        super().startup()
+        if self.temperature and not self.should_stop():
+            self.station.set_temperature(self.temperature)
 
     def points(self) -> Iterator[float]:
         """Yield the times of the looks, in s after the end of the writing."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 from scipy import constants
 from scipy.integrate import solve_ivp
 
-from labctl_data.errors import ModelError
+from labctl_data.errors import FitError, ModelError
+from labctl_data.fit import fit
+from labctl_data.model import FloatingGateModel, preset
 from labctl_data.model import floating_gate_equations as eq
-from labctl_data.model.floating_gate import FloatingGateModel, flash_180nm
+from labctl_data.model import floating_gate_tuning as tuning
 from labctl_data.pulse import PulseKind
+from labctl_data.run_file import RunWriter
 
-CELL = flash_180nm()
+CELL = preset("flash-180nm")
 P = CELL.packed().view(np.recarray)[0]
 UT = constants.k * 298.15 / constants.e
 CONDUCTANCES = st.floats(math.log(1e-9), math.log(1e-6)).map(math.exp)
@@ -198,3 +202,38 @@ def test_a_parameter_that_is_not_physical_is_refused_by_name(name: str) -> None:
 def test_what_no_cell_can_be_is_refused(change: dict[str, float], complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):
         CELL.with_parameters(**change)
+
+
+def test_the_pulse_that_tuning_asks_for_takes_the_cell_where_it_shall_go() -> None:
+    start, end = np.array([1e-9, 1e-8, 1e-6]), np.array([1e-8, 2e-9, 9.9e-7])
+    first, last = (tuning.threshold(CELL, g) for g in (start, end))
+    gate = np.array([6.0, 1.5, 1.5])
+
+    kinds, strengths = tuning.strength_for(CELL, first, last)
+    volts = tuning.amplitude_for(CELL, kinds, strengths, width=1e-4, gate=gate)
+
+    np.testing.assert_array_equal(kinds, [PulseKind.SET, PulseKind.RESET, PulseKind.RESET])
+    for g, kind, amplitude, on, wanted in zip(start, kinds, volts, gate, end, strict=True):
+        found = pulsed(float(g), PulseKind(kind), amplitude=amplitude, width=1e-4, gate=on)
+        assert found == pytest.approx(wanted, rel=1e-9)
+    np.testing.assert_allclose(tuning.conductance(CELL, last), end)
+
+
+def test_no_amplitude_programs_behind_a_select_gate_that_is_off() -> None:
+    volts = tuning.amplitude_for(CELL, PulseKind.RESET, 1.0, width=1e-5, gate=0.5)
+
+    assert volts == math.inf
+
+
+def test_a_cell_that_conducts_nothing_has_no_threshold() -> None:
+    with pytest.raises(ModelError, match="a conductance must be above 0 S, found 0"):
+        tuning.threshold(CELL, [1e-9, 0.0])
+
+
+def test_a_fit_refuses_a_prior_whose_parameters_it_does_not_tell(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, columns=(), attributes={"procedure": "Other"}) as writer:
+        writer.append({"time": 0.0})
+
+    with pytest.raises(FitError, match="prior is a model floating-gate"):
+        fit([path], prior="flash-180nm")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.cells import Geometry
+from labctl_data.errors import FitError
 from labctl_data.fit.observations import (
     VERIFY,
     Looks,
@@ -47,7 +48,13 @@ class Evidence:
 
 
 def gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
-    """Read what the runs say; find the stuck cells and leave them aside."""
+    """Read what the runs say; find the stuck cells and leave them aside.
+
+    Raises
+    ------
+    FitError
+        If no cell was ever seen inside the window of the model's tables.
+    """
     geometry = geometry_of(runs)
     sources: dict[str, list[str]] = {}
     writes, looks = [], []
@@ -59,12 +66,12 @@ def gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
             looks.append(looks_of_writes(run, geometry, writes[-1]))
         elif name in ("Retention", "ReadDisturb"):
             looks.append(looks_of_watch(run, geometry))
-    joined = Writes.joined(writes)
+    joined, watched = Writes.joined(writes), Looks.joined(looks)
+    _refuse_elsewhere(np.concatenate([joined.conductance, watched.conductance]), runs, model)
     stuck = find_stuck(joined, geometry, model)
     obeying = stuck.ravel() == 0
     joined = joined.keep(obeying[joined.cell])
     usual = _usual_traces(joined)
-    watched = Looks.joined(looks)
     return Evidence(
         geometry,
         joined.keep(usual[joined.trace]) if joined.n_traces else joined,
@@ -73,6 +80,21 @@ def gather(runs: Sequence[Run], model: SoftBoundModel) -> Evidence:
         {name: ", ".join(files) for name, files in sources.items()},
         int(np.sum(~usual)),
     )
+
+
+def _refuse_elsewhere(
+    conductance: npt.NDArray[np.float64], runs: Sequence[Run], model: SoftBoundModel
+) -> None:
+    """Refuse cells of which none was ever seen inside the window of the model's tables."""
+    low, high = model.window_low, model.window_high
+    if conductance.size and not np.any((conductance >= low) & (conductance <= high)):
+        names = ", ".join(run.path.name for run in runs)
+        least, most = np.nanmin(conductance), np.nanmax(conductance)
+        raise FitError(
+            f"{names}: cells of {least:.3g} to {most:.3g} S, none ever inside the window "
+            f"of the prior, {low:.3g} to {high:.3g} S: another preset is needed, or these are "
+            "cells of another kind"
+        )
 
 
 def _usual_traces(writes: Writes) -> npt.NDArray[np.bool_]:

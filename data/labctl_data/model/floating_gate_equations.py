@@ -184,6 +184,17 @@ def shift(p: Packed, kind: int, threshold: float, rho: float) -> float:
 
 
 @inlined
+def strength_of_shift(p: Packed, kind: int, threshold: float, volts: float) -> float:
+    """Return the strength of the pulse that shifts a threshold so: the inverse of `shift`."""
+    charge = threshold - p.neutral_threshold
+    if kind == SET:
+        v = erase_saturation(p)
+        return float(math.expm1(-volts / v) * v / p.erase_step * math.exp(-charge / v))
+    v = p.program_saturation
+    return float(math.expm1(volts / v) * v / p.program_step * math.exp(charge / v))
+
+
+@inlined
 def moved(p: Packed, kind: int, g: float, rho: float, bounds: tuple[float, float]) -> float:
     """Return g after the mean motion of rho reference pulses, before it is cut to the bounds."""
     threshold = threshold_of(p, g)
@@ -198,7 +209,7 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
-def wear(p: Packed, device: Device, before: float, after: float) -> float:
+def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
     """Return the damage of a motion: none."""
     return 0.0
 
@@ -216,6 +227,12 @@ def least_conductance(p: Packed) -> float:
 def decades(p: Packed, elapsed: float) -> float:
     """Return l = log10(1 + t / t0), the clock of detrapping."""
     return math.log10(1.0 + max(elapsed, 0.0) / p.detrapping_time)
+
+
+@inlined
+def walk_share(p: Packed) -> float:
+    """Return 1: every cell moves in every stretch."""
+    return 1.0
 
 
 @inlined
