@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from labctl.engine import Control, attended
 from labctl.engine.provenance import station_attributes
+from labctl.engine.rest import at_rest_if_it_fails
 from labctl.engine.runner import pulse_counts
 from labctl.engine.settling import settle
 from labctl.errors import NotResumableError
@@ -119,7 +120,8 @@ def run_inference(
         If the network or the images cannot be had, or the network does not fit the chip.
     """
     task = _load(asked, station)
-    counts = pulse_counts(station)
+    with at_rest_if_it_fails(station):
+        counts = pulse_counts(station)
     maps = [
         MapSpec(LAYER, "", station.geometry, "Number of the layer, -1 for none"),
         MapSpec(TARGET, "S", station.geometry, "Conductance wanted"),
@@ -176,7 +178,8 @@ def resume_inference(
     if run.status == "complete":
         raise NotResumableError(f"{path}: the run is complete; there is nothing to resume")
     task = _load(InferenceRequest.of(run.parameters), station)
-    counts = pulse_counts(station)
+    with at_rest_if_it_fails(station):
+        counts = pulse_counts(station)
     settlement = settle(run, counts, station.geometry)
     began = _counts_at_first(run)
     done, facts = run.points, _facts_so_far(run)

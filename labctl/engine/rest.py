@@ -13,6 +13,7 @@ from labctl.engine.signals import StopSignals
 from labctl.guardian.orders import record_path
 from labctl.guardian.watch import Watch, watch_over
 from labctl_data.run_file import RunWriter
+from labctl_instruments.errors import InstrumentError, WireError
 from labctl_instruments.station import Station
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,16 @@ def try_all(*steps: Callable[[], object]) -> tuple[Exception, ...]:
             log.warning("while ending: %s: %s", type(fault).__name__, fault)
             faults.append(fault)
     return tuple(faults)
+
+
+@contextmanager
+def at_rest_if_it_fails(station: Station) -> Iterator[None]:
+    """Rest the station if an instrument fails inside, whatever state it was found in."""
+    try:
+        yield
+    except (InstrumentError, WireError):
+        try_all(station.rest)
+        raise
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from labctl.engine.control import Control
 from labctl.engine.ending import RunResult
 from labctl.engine.progress import ProgressSink
+from labctl.engine.rest import at_rest_if_it_fails
 from labctl.engine.runner import carry_out, pulse_counts
 from labctl.engine.settling import Settlement, settle
 from labctl.errors import NotResumableError
@@ -61,12 +62,12 @@ def resume(
     """
     run = _recovered(Path(path))
     procedure = _procedure_of(run, station)
-    counts = pulse_counts(station)
+    with at_rest_if_it_fails(station):
+        counts, now = pulse_counts(station), station.now()
     settlement = settle(run, counts, station.geometry)
     undelivered = settlement.message if settlement.delivered is False else None
     procedure.take_up(Stored(run, station.geometry, undelivered))
     writer = resume_writer(run.path, undelivered=undelivered)
-    now = station.now()
     if counts is not None and PULSE_COUNT in run.maps:
         writer.append_map(PULSE_COUNT, now, counts)
     for kind, text in (*guardian_events(run.path), *_events(run, procedure, settlement)):

@@ -18,7 +18,7 @@ from labctl.engine.control import Control
 from labctl.engine.ending import RunError, RunResult
 from labctl.engine.progress import NoProgress, Percent, ProgressSink
 from labctl.engine.provenance import attributes_of
-from labctl.engine.rest import try_all
+from labctl.engine.rest import at_rest_if_it_fails, try_all
 from labctl.engine.signals import StopSignals
 from labctl.guardian.orders import record_path
 from labctl.guardian.watch import Watch, watch_over
@@ -74,13 +74,17 @@ def run(  # noqa: PLR0913  (the one public door; all but three arguments are opt
     Raises
     ------
     LabctlError
-        If the run would be refused: nothing was written and nothing sent.
+        If the run would be refused: nothing was written, and nothing sent that drives.
+    InstrumentError
+        If an instrument fails as it is asked, before the run: there is no file, the bench is at
+        rest.
     RunError
         If it was begun and failed; the file says `failed` and holds the rows so far.
     """
     procedure.station = station
     procedure.check()
-    writer = _create(procedure, station, Path(path), operator)
+    with at_rest_if_it_fails(station):
+        writer = _create(procedure, station, Path(path), operator)
     return carry_out(
         procedure,
         writer,
@@ -124,7 +128,7 @@ def _create(
     procedure: ChipProcedure[Any], station: Station, path: Path, operator: str | None
 ) -> RunWriter:
     maps = [MapSpec(m.name, m.unit, station.geometry, m.long_name) for m in procedure.MAPS]
-    counts = pulse_counts(station)
+    counts, now = pulse_counts(station), station.now()
     if counts is not None:
         maps.append(MapSpec(PULSE_COUNT, "", station.geometry, "Programming pulses received"))
     writer = RunWriter.create(
@@ -134,7 +138,11 @@ def _create(
         attributes=attributes_of(procedure, station, operator),
     )
     if counts is not None:
-        writer.append_map(PULSE_COUNT, station.now(), counts)
+        try:
+            writer.append_map(PULSE_COUNT, now, counts)
+        except LabctlError:
+            try_all(partial(writer.finish, RunStatus.FAILED))
+            raise
     return writer
 
 

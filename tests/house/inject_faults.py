@@ -25,11 +25,12 @@ from pathlib import Path
 import numpy as np
 from dialogue import Entry, rest_of, states
 
-from labctl.engine import RunError, run
+from labctl.engine import run
+from labctl_data.errors import LabctlError
 from labctl_data.run_file import open_run
 from labctl_instruments import open_bench
-from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.bench.equipment import FAULT_KINDS, ROLES_OF_A_FAULT
+from labctl_instruments.bench.loading import load_bench
 from labctl_instruments.station import Station
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.faults import ANSWER_KINDS
@@ -41,6 +42,8 @@ CELLS = {"sim-board": "0/0/0:8"}
 SOME = "0/0/0:2"
 HIDDEN = ("stuck-relay", "compliance")
 """Faults that no answer tells of."""
+NOT_BEGUN = "not begun"
+"""Status of a run that was refused before it had a file: an instrument did not answer."""
 PROMPTLY = 0.2
 """Seconds from a fault that ends a run to outputs off and crosspoints open, at most."""
 
@@ -54,7 +57,7 @@ class Struck:
     instrument: str
     keys: Mapping[str, object]
     status: str
-    """Of the run file."""
+    """Of the run file; `NOT_BEGUN` where there is none."""
     began: float | None
     """Wall time of the fault, in s; None if its chance never came."""
     still_on: frozenset[tuple[str, str]]
@@ -129,13 +132,14 @@ def strike(bench: str, kind: str, instrument: str, path: Path, **keys: object) -
         rack.log = witness
         journal.event = lambda *_: struck.append(time.time())  # type: ignore[method-assign]
         rack.faults.inject(kind, instrument, **keys)
-        with contextlib.suppress(RunError):  # what it leaves behind is what matters here
+        with contextlib.suppress(LabctlError):  # what it leaves behind is what matters here
             run(procedure(bench), station, path)
         still_on = {what for what, (on, _) in states(witness.entries).items() if on}
         rest = rest_of(witness.entries)
         rack.faults.clear()
     began = struck[0] if struck else None
-    ended = open_run(path).status, began, frozenset(still_on), rest.at, rest.seen, rest.pulses_after
+    status = str(open_run(path).status) if path.exists() else NOT_BEGUN
+    ended = status, began, frozenset(still_on), rest.at, rest.seen, rest.pulses_after
     return Struck(bench, kind, instrument, keys, *ended)
 
 
@@ -194,7 +198,7 @@ def strike_each(faults: int, rng: np.random.Generator, folder: Path) -> Iterator
             bench, name, keys = plan.draw(kind)
             path = folder / "run.h5"
             struck = strike(bench, kind, name, path, **keys)
-            path.unlink()
+            path.unlink(missing_ok=True)
             if struck.began is not None:
                 break
         yield struck

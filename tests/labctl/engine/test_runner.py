@@ -11,8 +11,9 @@ from labctl_data.cells import Cells
 from labctl_data.errors import RunFileError
 from labctl_data.run_file import open_run
 from labctl_instruments import open_bench
-from labctl_instruments.errors import EnvelopeError
+from labctl_instruments.errors import EnvelopeError, InstrumentError
 from labctl_instruments.station import Station
+from labctl_instruments.virtual.rack import _racks as racks
 from labctl_procedures import WriteVerify
 from labctl_procedures.parameters import CellsParameter, CountParameter
 from labctl_procedures.procedure import (
@@ -257,6 +258,24 @@ def test_every_pulse_of_the_rows_is_in_the_ledger(station: Station, tmp_path: Pa
     for name in ("row", "column", "kind", "amplitude", "width", "gate"):
         assert np.array_equal(ledger[name], stored.record(name)[pulsed]), name
     assert set(ledger["count"]) == {1}
+
+
+def test_a_run_that_no_instrument_answers_before_it_begins_leaves_no_file_and_rests_the_bench(
+    tmp_path: Path,
+) -> None:
+    with open_bench("sim-board", seed=1) as station:
+        rack = list(racks.values())[-1]
+        station.read(Cells.from_text("0/0/:", station.geometry))
+        said = len(rack.log.messages())
+        rack.faults.inject("garbage", "board", probability=1.0)
+
+        with pytest.raises(InstrumentError):
+            run(Reads(), station, tmp_path / "run.h5")
+
+        rack.faults.clear()
+        assert any(b":ABOR" in message for message in rack.log.messages()[said:])
+        assert not outputs_on(station)
+    assert not (tmp_path / "run.h5").exists()
 
 
 def test_guarded_work_that_is_interrupted_leaves_the_bench_at_rest(station: Station) -> None:
