@@ -62,6 +62,17 @@ def test_every_parameter_has_a_unit_and_a_meaning() -> None:
         ({"curvature": "steep"}, "curvature must be numbers"),
         ({"window_low": 3e-5}, "window_low 3e-05 must be below window_high"),
         ({"stickiness": 1.0}, "unknown parameter stickiness"),
+        ({"set_rate": -1.0}, "set_rate must lie in 0 to inf"),
+        ({"reset_exponent": 0.0}, "reset_exponent must lie in 0.1 to inf"),
+        ({"wear_rate": -1e-6}, "wear_rate must lie in 0 to inf"),
+        ({"wear_exponent": float("inf")}, "wear_exponent must lie in"),
+        ({"worn_low_share": 1.1}, "worn_low_share must lie in 0 to 1, found 1.1"),
+        ({"overforming_rate": -2.0}, "overforming_rate must lie in 0 to inf"),
+        ({"frailty_spread": float("nan")}, "frailty_spread must lie in"),
+        ({"flicker_noise": 0.5}, "flicker_noise must lie in 0 to 0.3, found 0.5"),
+        ({"relaxation_share": 0.0}, "relaxation_share must lie in 0.01 to 1"),
+        ({"switching_threshold": -0.1}, "switching_threshold must lie in 0 to inf"),
+        ({"gate_threshold": 5.0, "set_gate": 6.0}, "gate_threshold 5 must be below reset_gate 4.7"),
     ],
 )
 def test_an_unphysical_parameter_is_named_and_refused(
@@ -69,6 +80,42 @@ def test_an_unphysical_parameter_is_named_and_refused(
 ) -> None:
     with pytest.raises(ModelError, match=complaint):
         YAO.with_parameters(**change)  # type: ignore[arg-type]
+
+
+LATER = {
+    "set_rate", "set_exponent", "reset_rate", "reset_exponent", "switching_threshold",
+    "relaxation_share", "flicker_noise", "overforming_rate", "wear_rate", "wear_exponent",
+    "frailty_spread", "worn_low_share",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["yao", "yao-quiet", "neurram"])
+def test_what_a_published_device_does_not_tell_is_off(name: str) -> None:
+    off = {"set_rate", "reset_rate", "switching_threshold", "flicker_noise", "overforming_rate",
+           "wear_rate", "frailty_spread", "worn_low_share"}  # fmt: skip
+    parameters = preset(name).parameters
+
+    assert {each: parameters[each] for each in off} == dict.fromkeys(off, 0.0)
+    assert parameters["relaxation_share"] == 1.0
+
+
+def test_a_file_of_before_there_were_such_effects_holds_the_same_model() -> None:
+    older = {name: value for name, value in YAO.parameters.items() if name not in LATER}
+
+    assert SoftBoundModel.from_parameters(older) == YAO
+
+
+def test_up_to_the_threshold_of_switching_nothing_moves() -> None:
+    """Measured 1T1R cells do not move at 0.5 V, where the law fitted above 1 V still does."""
+    model = preset("stanford-1t1r")
+    pulse = {"width": 100e-9, "gate": 2.5}
+
+    mean, sigma = vectors.pulse_step(model, 1e-5, PulseKind.SET, amplitude=[0.2, 0.5], **pulse)
+    above, _ = vectors.pulse_step(model, 1e-5, PulseKind.SET, amplitude=0.55, **pulse)
+
+    assert not mean.any()
+    assert not sigma.any()
+    assert above > 0.0
 
 
 def test_a_missing_parameter_is_named() -> None:

@@ -121,9 +121,10 @@ def pulse_bounds(p: Packed, kind: int, amplitude: float, gate: float) -> tuple[f
 def strength(p: Packed, kind: int, amplitude: float, width: float) -> float:
     """Return how many reference pulses a pulse of this effective amplitude and width equals.
 
-    rho = exp((V - V_ref) / v) (tau / tau_ref)^beta, the mean of the lognormal over cycles.
+    rho = exp((V - V_ref) / v) (tau / tau_ref)^beta, the mean of the lognormal over cycles; 0 up to
+    the threshold of switching.
     """
-    if amplitude <= 0.0 or width <= 0.0:
+    if amplitude <= p.switching_threshold or width <= 0.0:
         return 0.0
     if kind == SET:
         exponent = (amplitude - p.set_voltage) / p.set_slope
@@ -156,13 +157,22 @@ def formed(p: Packed, device: Device, pulse: Pulse) -> tuple[float, float]:
 
 @inlined
 def device_bounds(p: Packed, device: Device, pulse: Pulse, damage: float) -> tuple[float, float]:
-    """Return the bounds of the pulse times the cell's own factors d2 and d1.
-
-    Damage closes the window between them, on a logarithmic scale, by damage^wear_exponent: from
-    below in cells that end in a low-resistance state, from above in the others.
-    """
+    """Return the bounds of the pulse times the cell's own factors d2 and d1, less what is worn."""
     low, high = pulse.low * device.bound_low_factor, pulse.high * device.bound_high_factor
-    if damage > 0.0 and high > low:
+    return left_open(p, device, (low, high), damage)
+
+
+@inlined
+def left_open(
+    p: Packed, device: Device, bounds: tuple[float, float], damage: float
+) -> tuple[float, float]:
+    """Return what damage leaves of the window between two bounds.
+
+    It closes on a logarithmic scale by damage^wear_exponent: from below in cells that end in a
+    low-resistance state, from above in the others.
+    """
+    low, high = bounds
+    if damage > 0.0 and high > low > 0.0:
         closed = math.exp(math.log(high / low) * min(damage, 1.0) ** p.wear_exponent)
         if device.worn_class == STUCK_HIGH:
             low *= closed
@@ -222,12 +232,17 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
-def wear(p: Packed, device: Device, before: float, after: float) -> float:
-    """Return the damage of a motion: its part of the endurance, in cycles there and back."""
+def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
+    """Return the damage of a motion: its part of the endurance.
+
+    A full cycle leads through what is left of the cell's window and back.
+    """
     if p.wear_rate <= 0.0:
         return 0.0
-    cycles = abs(after - before) / (2.0 * (p.window_high - p.window_low))
-    return float(p.wear_rate * device.frailty * cycles)
+    low, high = p.bound_low * device.bound_low_factor, p.bound_high * device.bound_high_factor
+    low, high = left_open(p, device, (low, high), damage)
+    part = abs(motion) / (high - low) if high > low else 1.0
+    return float(p.wear_rate * device.frailty * 0.5 * min(part, 1.0))
 
 
 @inlined
@@ -235,6 +250,12 @@ def decades(p: Packed, elapsed: Number) -> Number:
     """Return l = log10(1 + t / t0), the clock of relaxation; `p` may be the model itself."""
     clock: Number = np.log10(1.0 + np.maximum(elapsed, 0.0) / p.relaxation_time)
     return clock
+
+
+@inlined
+def walk_share(p: Packed) -> float:
+    """Return q: real cells jump rarely, and jump far."""
+    return float(p.relaxation_share)
 
 
 @inlined

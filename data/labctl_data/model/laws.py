@@ -187,8 +187,8 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @_law
-def wear(p: Packed, device: Device, before: float, after: float) -> float:
-    """Return the damage that a motion from one conductance to another adds; 1 is a dead cell."""
+def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
+    """Return the damage that a motion of so many S adds to a damaged cell; 1 is a dead cell."""
     ...
 
 
@@ -198,6 +198,12 @@ def wear(p: Packed, device: Device, before: float, after: float) -> float:
 @_law
 def decades(p: Packed, elapsed: float) -> float:
     """Return the clock l of relaxation, `elapsed` s after the last pulse."""
+    ...
+
+
+@_law
+def walk_share(p: Packed) -> float:
+    """Return the share of the stretches of a walk in which a cell moves at all."""
     ...
 
 

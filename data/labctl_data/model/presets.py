@@ -121,7 +121,8 @@ def _stanford_1t1r() -> SoftBoundModel:
     Relaxation, kinetics of SET, gate law, curvature, read noise and forming are what ``labctl fit``
     made of their tables (a test fits them again); RESET kinetics could not be told from them, nor
     the spread of one pulse, and are those of `neurram`. Reference SET pulses are of 1.0 V, where a
-    pulse moves a cell by a microsiemens, behind a gate that stops at the window's top.
+    pulse moves a cell by a microsiemens, behind a gate that stops at the window's top; at 0.5 V no
+    cell of theirs moves.
     """
     return _neurram().with_parameters(
         set_voltage=1.0,
@@ -130,6 +131,7 @@ def _stanford_1t1r() -> SoftBoundModel:
         pulse_width=100e-9,
         set_step=np.full(TABLE_BINS, 108.7 * _MICRO * np.exp(-0.5 / 0.1065)),
         set_slope=0.1065,
+        switching_threshold=0.5,
         width_exponent=0.0236,
         bound_high=158.5 * _MICRO,
         gate_slope=131.0 * _MICRO,

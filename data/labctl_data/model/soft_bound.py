@@ -121,6 +121,13 @@ class SoftBoundModel(DeclaredModel):
         float, Scalar("1", "the same strength for RESET; 0: tables", least=0.0)
     ] = 0.0
     reset_exponent: Annotated[float, Scalar("1", "the same slowing for RESET", least=0.1)] = 1.0
+    switching_threshold: Annotated[
+        float, Scalar("V", "amplitude up to which no pulse moves a cell", least=0.0)
+    ] = 0.0
+    relaxation_share: Annotated[
+        float,
+        Scalar("1", "share of half decades in which a cell relaxes at all", least=0.01, most=1.0),
+    ] = 1.0
     flicker_noise: Annotated[
         float, Scalar("1", "1/f noise of g: deviation over g a root decade", least=0.0, most=0.3)
     ] = 0.0

@@ -81,23 +81,25 @@ def walk(t: Tables, cell: int, at: float) -> float:
     if state.walk_node < 0 or node < state.walk_node:
         state.walk_node = 0
         state.walk_sum = 0.0
-        state.walk_slope = increment(t.key, cell, state.walk, 0)
+        state.walk_slope = increment(t, cell, state.walk, 0)
     while state.walk_node < node:
         state.walk_sum += state.walk_slope * math.sqrt(NODE_SPACING)
         state.walk_node += 1
-        state.walk_slope = increment(t.key, cell, state.walk, state.walk_node)
+        state.walk_slope = increment(t, cell, state.walk, state.walk_node)
     past = max(at - node * NODE_SPACING, 0.0)
     return float(state.walk_sum + state.walk_slope * math.sqrt(past))
 
 
 @inlined
-def increment(key: Key, cell: int, event: int, node: int) -> float:
-    """Return the Student number of the stretch after a node."""
-    words = rnd.draw(key, cell, event, rnd.WALK, node >> 2)
+def increment(t: Tables, cell: int, event: int, node: int) -> float:
+    """Return the Student number of the stretch after a node; 0 where the cell does not move."""
+    words = rnd.draw(t.key, cell, event, rnd.WALK, node >> 2)
     which = node & 3
     if which < 2:
-        return rnd.student(words[0] if which == 0 else words[1])
-    return rnd.student(words[2] if which == 2 else words[3])
+        word = words[0] if which == 0 else words[1]
+    else:
+        word = words[2] if which == 2 else words[3]
+    return rnd.rare_student(rnd.uniform(word), laws.walk_share(t.model[0]))
 
 
 @inlined
@@ -260,7 +262,7 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     after = laws.moved(p, pulse.kind, g, rho, (low, high))
     after += laws.spread_of_pulse(p, pulse.kind, g, rho) * step_normal
     after = min(max(after, min(low, g)), max(high, g))
-    state.damage += laws.wear(p, device, g, after)
+    state.damage += laws.wear(p, device, after - g, state.damage)
     if state.damage >= 1.0:
         state.stuck = np.uint8(device.worn_class)
     state.events += np.uint32(1)

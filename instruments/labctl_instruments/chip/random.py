@@ -75,12 +75,22 @@ def normal_pair(first: np.uint64, second: np.uint64) -> tuple[float, float]:
 
 
 @inlined
-def student(word: np.uint64) -> float:
-    """Return a Student-t number with 4 degrees of freedom, scaled to unit variance.
+def rare_student(u: float, share: float) -> float:
+    """Return a Student number with probability `share`, else 0; of unit variance all the same."""
+    if share >= 1.0:
+        return student(u)
+    if abs(u - 0.5) < 0.5 * (1.0 - share):
+        return 0.0
+    within = u / share if u < 0.5 else 1.0 - (1.0 - u) / share
+    return student(within) / math.sqrt(share)
+
+
+@inlined
+def student(u: float) -> float:
+    """Return a Student-t number with 4 degrees of freedom, scaled to unit variance, of u in (0, 1).
 
     Its quantile function is closed (Shaw, J. Comp. Finance 9, 37 (2006)); variance of t4 is 2.
     """
-    u = uniform(word)
     alpha = math.sqrt(4.0 * u * (1.0 - u))
     size = math.sqrt(2.0 * max(math.cos(math.acos(alpha) / 3.0) / alpha - 1.0, 0.0))
     return size if u > 0.5 else -size

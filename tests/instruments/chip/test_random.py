@@ -18,7 +18,7 @@ def _philox(key, counter, out):
 @compiled
 def _students(key, out):
     for i in range(out.shape[0]):
-        out[i] = rnd.student(rnd.draw(key, i, 0, rnd.WALK, 0)[0])
+        out[i] = rnd.student(rnd.uniform(rnd.draw(key, i, 0, rnd.WALK, 0)[0]))
 
 
 @compiled

@@ -131,3 +131,24 @@ def test_telegraph_noise_has_two_states_and_its_dwell_time(yao: SoftBoundModel) 
     half = own["rtn_amplitude"].reshape(-1)[3] / 2
     np.testing.assert_allclose(values, [-half, half], rtol=1e-6)
     assert stats.binomtest(int(counts[0]), 4000).pvalue > 0.001
+
+
+def test_cells_that_jump_rarely_jump_far_and_spread_alike(yao: SoftBoundModel) -> None:
+    """Of the half decades of 4,096 cells a share q moves, with the same variance in all."""
+    share, sigma = 0.35, 0.19e-6
+    model = yao.without_variation().with_parameters(
+        relaxation_drift=np.zeros(10), relaxation_sigma=np.full(10, sigma), relaxation_share=share
+    )
+    chip = Chip(model, Geometry(2, 128, 16), seed=11)
+    cells = np.arange(chip.geometry.n_cells)
+    chip.imprint(cells, 8e-6)
+    chip.pulse(cells, 0, 2.0, 50e-9, 1.8, 0.0)
+    looks = [chip.conductances(cells, 1e-3 * (10.0 ** (k / 2) - 1.0)) for k in range(9)]
+
+    moves = np.diff(looks, axis=0)
+
+    moved = np.abs(moves) > 1e-12
+    error = 4 * np.sqrt(share * (1 - share) / moves.size)
+    assert moved.mean() == pytest.approx(share, abs=error)
+    assert moves.std() == pytest.approx(sigma * np.sqrt(0.5), rel=0.1)
+    assert stats.kurtosis(moves[moved]) > 1.0
