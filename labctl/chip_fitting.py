@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl.engine.provenance import packages
-from labctl.twin import distance_facts, judge
+from labctl.twin import judge
 from labctl_data.chip_file import CellState, FittedModel, read_chip, write_chip
 from labctl_data.errors import ChipFileError
 from labctl_data.fit import FitResult, fit
@@ -85,7 +85,7 @@ def _held_out(
     found = judge(runs, chip, judging=split.judging, progress=progress)
     return {
         "cells": int(split.held_out.sum()),
-        "ks": {each.name: distance_facts(each.test) for each in found},
+        "ks": {each.name: each.test.facts() for each in found},
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -82,16 +82,6 @@ def judge(
             samples = statistics(judging(run)), statistics(judging(twin))
             found.setdefault(_kind(run), []).append((run.path.name, *samples))
     return tuple(each for group in found.values() for each in _judged(group))
-
-
-def distance_facts(test: TwoSampleTest) -> dict[str, Any]:
-    """Return a comparison as JSON holds it."""
-    return {
-        "distance": test.distance,
-        "noise_floor": test.noise_floor,
-        "p_value": test.p_value,
-        "sizes": list(test.sizes),
-    }
 
 
 def repeated(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,15 @@ class TwoSampleTest:
         """
         n, m = self.sizes
         return math.sqrt(-math.log(0.05 / 2) / 2 * (1 / n + 1 / m))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the test as JSON holds it."""
+        return {
+            "distance": self.distance,
+            "noise_floor": self.noise_floor,
+            "p_value": self.p_value,
+            "sizes": list(self.sizes),
+        }
 
     def agrees(self, *, level: float = 0.01) -> bool:
         """Tell whether the samples cannot be told apart at this level of significance."""

@@ -59,9 +59,8 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     """
     from labctl.chips import compare as compare_chips
     from labctl.chips import side_by_side
-    from labctl.twin import distance_facts
 
-    rows = {name: distance_facts(test) for name, test in compare_chips(a, b).items()}
+    rows = {name: test.facts() for name, test in compare_chips(a, b).items()}
     listing = distance_table(rows)
     parameters = side_by_side(a, b)
     beside = table("parameter", "A", "+-", "B", "+-")

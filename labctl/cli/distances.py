@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def distance_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the distances by statistic, as `labctl.twin.distance_facts` gives them."""
+    """Return the distances by statistic, as `TwoSampleTest.facts` gives them."""
     listing = table("statistic", "KS distance", "chance exceeds in 5 %", "p", "n", "m")
     for name, each in found.items():
         numbers = f"{each['distance']:.4f}", f"{each['noise_floor']:.4f}", f"{each['p_value']:.3g}"

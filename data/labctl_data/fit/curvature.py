@@ -18,6 +18,8 @@ QUIET = 0.6
 """Voltage up to which a sweep does not move a cell, in V."""
 LEAST_POINTS = 40
 """Points below which nothing is said."""
+COARSEST = 0.3
+"""Scatter of ln(I/V) about the law above which it is another law."""
 HIGHEST = 8.0
 """Largest curvature looked for, in 1/V."""
 
@@ -37,7 +39,7 @@ class Curvature:
 
 
 def fit_curvature(sweeps: Sweeps) -> Curvature | None:
-    """Fit b to all loops together; None when too few points lie below `QUIET`."""
+    """Fit b to all loops together; None for too few points below `QUIET`, or another law."""
     quarter, voltage, current = _quiet_points(sweeps)
     groups, member, count = np.unique(quarter, return_inverse=True, return_counts=True)
     degrees = len(voltage) - len(groups) - 1
@@ -55,6 +57,8 @@ def fit_curvature(sweeps: Sweeps) -> Curvature | None:
 
     b = float(minimize_scalar(misfit, bounds=(0.0, HIGHEST), method="bounded").x)
     variance = misfit(b) / degrees
+    if variance > COARSEST**2:
+        return None
     slope = centred((_shape(b + 1e-3, voltage) - _shape(max(b - 1e-3, 0.0), voltage)) / 2e-3)
     error = float(np.sqrt(variance / max(float(slope @ slope), 1e-300)))
     return Curvature(b, error, variance**0.5, len(voltage))

@@ -9,23 +9,22 @@ import numpy as np
 
 from labctl_data.errors import FitError
 from labctl_data.fit.aging import Aging, fit_aging
+from labctl_data.fit.jumps import changes_of, draw_changes, fit_share
 from labctl_data.fit.kinetics import is_pulse_map
 from labctl_data.fit.observations import Looks, addressed
 from labctl_data.fit.offset_sweeps import fit_offset_curvature, pooled
 from labctl_data.fit.result import Estimates
 from labctl_data.importing import PROCEDURE
-from labctl_data.model import FloatArray, SoftBoundModel, vectors
-from labctl_data.model import equations as eq
-from labctl_data.model.laws import NODE_SPACING
+from labctl_data.model import SoftBoundModel
 from labctl_data.run_file.reader import Run
-from labctl_data.statistics import ks_distance
+from labctl_data.statistics import ks_distance, two_sample_test
 
 HELD_OUT = 5
 """Every so many cells are kept out of the fit that is validated on them."""
+DRAWS = 8
+"""Draws for each change: chance on the model's side then hardly counts."""
 SEED = 1
 """Seed of the draws that held-out cells are compared with."""
-TAIL = 4
-"""Degrees of freedom of the model's increments."""
 LEAST_READS = 100
 """Reads of a cell below which its noise is not judged."""
 
@@ -59,19 +58,28 @@ def looks_of_retention(run: Run) -> Looks:
 def _tell_retention(estimates: Estimates, run: Run) -> Quality:
     looks, source = looks_of_retention(run), run.path.name
     aging = fit_aging(looks, estimates.model)
+    share = fit_share(looks, aged_model(estimates.model, aging))
     held = looks.series % HELD_OUT == 0
-    trained = fit_aging(looks.keep(~held), estimates.model)
-    ks = _held_out(looks.keep(held), aged_model(estimates.model, trained))
+    ks = _held_out(looks.keep(held), relaxed_model(estimates.model, looks.keep(~held)))
     for name, table in (("relaxation_drift", aging.drift), ("relaxation_sigma", aging.sigma)):
         value = np.where(table.known, table.value, getattr(estimates.model, name))
         error = np.where(table.known, table.error, np.nan)
         estimates.tell(name, value, error, source)
     onset = f"{source}, with the unknown delay before the first look"
     estimates.tell("relaxation_time", aging.onset, aging.onset_error, onset)
+    if share is not None:
+        estimates.tell("relaxation_share", *share, source)
     told_noise = aging.read_noise_error < aging.read_noise / 2
     if told_noise and not estimates.known("read_noise"):
         estimates.tell("read_noise", aging.read_noise, aging.read_noise_error, source)
     return {"cells": aging.cells, "misfit": aging.misfit, "held_out_ks": ks}
+
+
+def relaxed_model(prior: SoftBoundModel, looks: Looks) -> SoftBoundModel:
+    """Return a model with all that looks tell of relaxation, its jumps included."""
+    model = aged_model(prior, fit_aging(looks, prior))
+    share = fit_share(looks, model)
+    return model.with_parameters(relaxation_share=share[0]) if share else model
 
 
 def aged_model(model: SoftBoundModel, aging: Aging) -> SoftBoundModel:
@@ -84,32 +92,18 @@ def aged_model(model: SoftBoundModel, aging: Aging) -> SoftBoundModel:
     )
 
 
-def _held_out(looks: Looks, model: SoftBoundModel) -> dict[str, float]:
-    """Return the KS distance between changes of held-out cells and the model's draws, by time."""
-    first = np.searchsorted(looks.series, looks.series)
-    level = looks.conductance[first]
-    change, time = looks.conductance - level, looks.elapsed - looks.elapsed[first]
-    inside = (level >= model.window_low) & (level <= model.window_high) & (time > 0)
-    level, change, time = level[inside], change[inside], time[inside]
-    drawn = _draws(model, level, time)
-    found = {f"{at:g} s": time == at for at in np.unique(time) if np.sum(time == at) > LEAST_READS}
-    return {name: float(ks_distance(change[rows], drawn[rows])) for name, rows in found.items()}
-
-
-def _draws(model: SoftBoundModel, level: FloatArray, time: FloatArray) -> FloatArray:
-    """Draw one change for each look by the model's law, reads and all."""
-    rng = np.random.default_rng(SEED)
-    mean, spread = vectors.relaxation(model, level, time)
-    decades = np.maximum(eq.decades(model, time), 1e-12)
-    nodes = int(np.max(decades) / NODE_SPACING) + 1
-    unit = np.sqrt((TAIL - 2) / TAIL)
-    walk = np.zeros(len(level))
-    for k in range(nodes):
-        stretch = np.clip(decades - k * NODE_SPACING, 0.0, NODE_SPACING)
-        walk += np.sqrt(stretch) * unit * rng.standard_t(TAIL, len(level))
-    noise = np.sqrt(2.0) * model.read_noise * level * rng.normal(size=len(level))
-    drawn: FloatArray = mean + spread * walk / np.sqrt(decades) + noise
-    return drawn
+def _held_out(looks: Looks, model: SoftBoundModel) -> Quality:
+    """Return how far changes of held-out cells are from draws of the model, by time."""
+    changes, rng = changes_of(looks, model), np.random.default_rng(SEED)
+    drawn = np.stack(
+        [draw_changes(changes, model, model.relaxation_share, rng) for _ in range(DRAWS)]
+    )
+    groups = {f"{at:g} s": changes.elapsed == at for at in np.unique(changes.elapsed)}
+    return {
+        name: two_sample_test(changes.change[rows], drawn[:, rows]).facts()
+        for name, rows in groups.items()
+        if np.sum(rows) > LEAST_READS
+    }
 
 
 def _tell_reads(estimates: Estimates, run: Run) -> Quality:

@@ -142,6 +142,7 @@ def _stanford_1t1r() -> SoftBoundModel:
         relaxation_sigma=_MICRO
         * np.array([.768, 1.567, 1.505, 1.682, 1.545, 1.559, 1.308, 1.180, 1.174, .961]),
         relaxation_time=6.62e-3,
+        relaxation_share=0.362,
         read_noise=0.0059,
         fresh_conductance=8.19 * _MICRO,
         fresh_spread=0.219,
