@@ -232,6 +232,12 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
+def carried(p: Packed, kept: float, seen: float) -> float:
+    """Return `kept`: in a train of pulses relaxation does not add up."""
+    return kept
+
+
+@inlined
 def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
     """Return the damage of a motion: its part of the endurance.
 

@@ -209,6 +209,12 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @inlined
+def carried(p: Packed, kept: float, seen: float) -> float:
+    """Return `seen`: charge that has leaked away does not come back with the next pulse."""
+    return seen
+
+
+@inlined
 def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
     """Return the damage of a motion: none."""
     return 0.0

@@ -187,6 +187,15 @@ def spread_of_pulse(p: Packed, kind: int, g: float, rho: float) -> float:
 
 
 @_law
+def carried(p: Packed, kept: float, seen: float) -> float:
+    """Return the conductance from which relaxation begins anew after a full pulse.
+
+    `kept` is what the pulses left, without what had relaxed before; `seen` is with it.
+    """
+    ...
+
+
+@_law
 def wear(p: Packed, device: Device, motion: float, damage: float) -> float:
     """Return the damage that a motion of so many S adds to a damaged cell; 1 is a dead cell."""
     ...

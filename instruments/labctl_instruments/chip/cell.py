@@ -244,9 +244,9 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     """Move a formed cell: g <- clip(moved(g, rho) + sigma(g, rho) xi) to the bounds.
 
     Nothing happens on the far side of the bound, or below `LEAST_STRENGTH`. A pulse weaker than
-    `FULL_STRENGTH` moves the cell on its running relaxation; a full one starts it anew, from the
-    conductance it moves, without what had relaxed: in a train of pulses relaxation does not add up,
-    so that trains take as many pulses on a slow bench as on a fast one.
+    `FULL_STRENGTH` moves the cell on its running relaxation; a full one starts it anew, from what
+    the model's `carried` says: of a filament without what had relaxed, so that trains take as many
+    pulses on a slow bench as on a fast one.
     """
     p, device, state = t.model[0], t.devices[cell], t.states[cell]
     rho = pulse.strength * device.rate_factor
@@ -270,5 +270,6 @@ def switch(t: Tables, cell: int, pulse: Pulse, now: float) -> bool:
     if rho < FULL_STRENGTH:
         state.conductance = moved
     else:
-        relax_anew(t, cell, min(max(moved, min(low, g)), max(high, g)), now)
+        anew = laws.carried(p, moved, after)
+        relax_anew(t, cell, min(max(anew, min(low, g)), max(high, g)), now)
     return True
