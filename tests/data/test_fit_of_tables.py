@@ -45,6 +45,16 @@ def test_relaxation_from_the_first_look_is_found_with_its_onset() -> None:
     assert 0.5 < found.misfit < 1.6
 
 
+def test_the_noise_of_reads_is_told_from_what_grows_with_time() -> None:
+    looks, _ = drawn_looks(12_000, onset=5e-3, noise=0.03, seed=6)
+
+    found = fit_aging(looks, MODEL)
+
+    assert found.read_noise == pytest.approx(0.03, rel=0.15)
+    assert abs(found.read_noise - 0.03) < 4 * found.read_noise_error
+    assert found.cells == 12_000
+
+
 def test_relaxation_asks_for_looks_enough() -> None:
     looks, _ = drawn_looks(40, onset=5e-3, noise=0.0, seed=2)
 
