@@ -33,6 +33,8 @@ class Colours:
     """Text and axes."""
     faint: str
     """Units, hints and grid."""
+    outline: str
+    """Borders of fields."""
     accent: str
     """Selection and progress; the first line of a plot."""
     good: str
@@ -51,6 +53,7 @@ LIGHT = Colours(
     window="#eef0f3",
     base="#ffffff",
     raised="#e2e5ea",
+    outline="#b4bac4",
     text="#1b1f26",
     faint="#5d6675",
     accent="#1f6fb2",
@@ -64,6 +67,7 @@ DARK = Colours(
     window="#1f2329",
     base="#15181d",
     raised="#2c323a",
+    outline="#4a535f",
     text="#e4e7ec",
     faint="#9aa4b2",
     accent="#4ba3e3",
@@ -136,4 +140,23 @@ def _style_sheet(chosen: Colours) -> str:
     QFrame#banner {{ background: {chosen.bad}; border-radius: 4px; }}
     QFrame#banner QLabel {{ color: {chosen.base}; }}
     QDockWidget::title {{ background: {chosen.raised}; padding: 5px 8px; }}
+    {_outlines(chosen) if chosen is DARK else ""}
+    """
+
+
+def _outlines(chosen: Colours) -> str:
+    """Return what gives fields an outline on a dark ground: Fusion's is darker than the ground."""
+    return f"""
+    QLineEdit {{ border: 1px solid {chosen.outline}; border-radius: 3px; padding: 2px; }}
+    QComboBox QLineEdit, QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}
+    QLineEdit:focus {{ border-color: {chosen.accent}; }}
+    QLineEdit[wrong="true"] {{ border: 2px solid {chosen.bad}; }}
+    QCheckBox::indicator {{
+        width: 12px; height: 12px; border: 1px solid {chosen.faint}; border-radius: 3px;
+        background: {chosen.base};
+    }}
+    QCheckBox::indicator:checked {{ background: {chosen.accent}; border-color: {chosen.accent}; }}
+    QCheckBox:focus {{ color: {chosen.accent}; }}
+    QProgressBar {{ border: 1px solid {chosen.outline}; border-radius: 3px; text-align: center; }}
+    QProgressBar::chunk {{ background: {chosen.accent}; }}
     """

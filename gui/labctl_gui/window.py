@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer
-from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence, QShortcut
+from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PyQt6.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -73,6 +73,7 @@ class OperatorWindow(QMainWindow):
         self._settings = settings
         self._sketched = 0
         self._closing = False
+        self._has_layout = False
         self._opened: OpenedRun | None = None
         self.setWindowTitle("labctl")
         self.resize(1366, 768)
@@ -169,6 +170,13 @@ class OperatorWindow(QMainWindow):
         self._closing = True
         self.close()
 
+    def showEvent(self, a0: QShowEvent | None) -> None:  # noqa: N802  (Qt's name)
+        """Share the room out when it is first known, unless the operator has done so before."""
+        super().showEvent(a0)
+        if not self._has_layout:
+            self._has_layout = True
+            self._share_room()
+
     def changeEvent(self, a0: QEvent | None) -> None:  # noqa: N802  (Qt's name)
         """Forget a first attempt to close once the operator does something else."""
         if a0 is not None and a0.type() == QEvent.Type.ActivationChange:
@@ -228,11 +236,17 @@ class OperatorWindow(QMainWindow):
         plot, cell, lines = (self.docks[name] for name in ("Live plot", "Cell", "Log"))
         desk.splitDockWidget(plot, lines, Qt.Orientation.Vertical)
         desk.splitDockWidget(plot, cell, Qt.Orientation.Horizontal)
-        desk.resizeDocks([self.docks["Run"], self.docks["Bench"]], [320, 270], _ACROSS)
-        right = [self.docks["Bench"], self.docks["Queue"]]
-        desk.resizeDocks(right, [380, 240], Qt.Orientation.Vertical)
-        desk.resizeDocks([plot, cell], [420, 320], _ACROSS)
-        desk.resizeDocks([plot, lines], [240, 110], Qt.Orientation.Vertical)
+
+    def _share_room(self) -> None:
+        """Give each dock its share of the window."""
+        wide, high, down = self.width(), self.height(), Qt.Orientation.Vertical
+        docks = self.docks
+        sides = [min(max(wide * 23 // 100, 300), 520), min(max(wide * 20 // 100, 270), 480)]
+        self.desk.resizeDocks([docks["Run"], docks["Bench"]], sides, _ACROSS)
+        self.desk.resizeDocks([docks["Bench"], docks["Queue"]], [high * 5, high * 3], down)
+        self.desk.resizeDocks([docks["Live plot"], docks["Cell"]], [wide * 4, wide * 3], _ACROSS)
+        below = [high * 31 // 100, high * 14 // 100]
+        self.desk.resizeDocks([docks["Live plot"], docks["Log"]], below, down)
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title)
@@ -356,6 +370,7 @@ class OperatorWindow(QMainWindow):
 
     def _default_layout(self) -> None:
         self.desk.restoreState(self._first_layout, LAYOUT_VERSION)
+        self._share_room()
 
     def _save_layout(self) -> None:
         self._settings.setValue("geometry", self.saveGeometry())
@@ -367,8 +382,8 @@ class OperatorWindow(QMainWindow):
         geometry, layout = self._settings.value("geometry"), self._settings.value("layout")
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
-        if isinstance(layout, QByteArray):
-            self.desk.restoreState(layout, LAYOUT_VERSION)
+        known = isinstance(layout, QByteArray)
+        self._has_layout = known and self.desk.restoreState(layout, LAYOUT_VERSION)
 
 
 _ACROSS = Qt.Orientation.Horizontal

@@ -284,7 +284,7 @@ class ArrayPanel(QWidget):
             return f"{scale.quantity.value}: not known"
         if scale.quantity is Quantity.YIELD:
             return CLASSES[int(value)]
-        text = format_quantity(value, scale.unit) if scale.unit else f"{value:.0f}"
+        text = format_quantity(value, scale.unit, digits=4) if scale.unit else f"{value:.0f}"
         origin = f" ({self._kept_name})" if scale.quantity is Quantity.DIFFERENCE else ""
         return f"{scale.quantity.value}: {text}{origin}"
 

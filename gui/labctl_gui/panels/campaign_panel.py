@@ -70,7 +70,8 @@ class CampaignPanel(QWidget):
         self._shown = status
         self._name_start()
         words = (status.problem, status.activity, status.state or "not begun", status.folder or "")
-        self.note.setText("  ·  ".join(str(word) for word in words if word) if status.plan else "")
+        told = "  ·  ".join(str(word) for word in words if word)
+        self.note.setText(told if status.plan else "No plan is open: pick one, and Open")
         self.forecast.setText(status.forecast)
         self._fill(status)
 

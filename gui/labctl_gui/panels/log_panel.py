@@ -100,11 +100,12 @@ class LogPanel(QWidget):
         colour = self._colours.text
         if line.level >= logging.WARNING:
             colour = self._colours.bad if line.level >= logging.ERROR else self._colours.busy
+        text = "".join(sign if sign.isprintable() else "·" for sign in line.text)
         detail = f"<br>{html.escape(line.detail)}".replace("\n", "<br>") if line.detail else ""
         return (
             f"<span style='color:{self._colours.faint}'>{clock}</span>&nbsp; "
             f"<span style='color:{colour}; white-space:pre-wrap'>"
-            f"{html.escape(line.text)}{detail}</span>"
+            f"{html.escape(text)}{detail}</span>"
         )
 
 

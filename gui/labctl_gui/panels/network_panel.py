@@ -216,6 +216,7 @@ class NetworkPanel(QWidget):
         self._image.setColorMap("viridis")
         item.addItem(self._image)
         self._numbers: list[pg.TextItem] = []
+        self._show_classes(10)
         self.plot.setMinimumSize(180, 140)
         self.wrong = QListWidget()
         self.wrong.setViewMode(QListView.ViewMode.IconMode)
@@ -242,13 +243,10 @@ class NetworkPanel(QWidget):
         table = verdict.confusion.astype(np.float64)
         n = len(table)
         item = self.plot.getPlotItem()
+        self._show_classes(n)
         # Most images are right: the roots let single mistakes be seen beside them.
         self._image.setImage(np.sqrt(table))
         self._image.setRect(-0.5, -0.5, n, n)
-        item.getViewBox().setRange(xRange=(-0.5, n - 0.5), yRange=(-0.5, n - 0.5), padding=0)
-        for name in ("left", "bottom"):
-            item.getAxis(name).setTicks([[(k, str(k)) for k in range(n)]])
-            item.getAxis(name).setStyle(tickLength=0)
         for text in self._numbers:
             item.removeItem(text)
         self._numbers = []
@@ -259,6 +257,13 @@ class NetworkPanel(QWidget):
             text.setPos(column, row)
             item.addItem(text)
             self._numbers.append(text)
+
+    def _show_classes(self, n: int) -> None:
+        item = self.plot.getPlotItem()
+        item.getViewBox().setRange(xRange=(-0.5, n - 0.5), yRange=(-0.5, n - 0.5), padding=0)
+        for name in ("left", "bottom"):
+            item.getAxis(name).setTicks([[(k, str(k)) for k in range(n)]])
+            item.getAxis(name).setStyle(tickLength=0)
 
     def _ask_for_model(self) -> None:
         """Ask without blocking: STOP stays within reach while the dialogue is open."""

@@ -263,7 +263,8 @@ class RunPanel(QWidget):
         late = self.start_problem
         problems = (*problems, late) if late else problems
         running = self._session.queue.running is not None
-        under_way = status.phase in (BenchPhase.BUSY, BenchPhase.PAUSED) and running
+        working = status.phase in (BenchPhase.BUSY, BenchPhase.PAUSED)
+        under_way = working and self._session.is_under_way
         self.problem.setText("" if not problems else f"Cannot start: {problems[0]}")
         self.problem.setVisible(bool(problems))
         self.start_button.setText(self._start_text(queued=running or self.start_time is not None))
@@ -283,13 +284,13 @@ class RunPanel(QWidget):
         return "Add to queue" if queued else "Start"
 
     def _show_progress(self, progress: Progress) -> None:
-        running = self._session.queue.running
-        if running is None or self._session.status.phase is BenchPhase.READY:
+        status = self._session.status
+        if not self._session.is_under_way or status.phase is BenchPhase.READY:
             self.progress.setText("Idle")
             self._set_bar(0, 1000)
             return
         fraction, remaining = progress.fraction, progress.remaining
-        words = [running.procedure, duration_text(progress.elapsed)]
+        words = [status.activity, duration_text(progress.elapsed)]
         if fraction is not None:
             words.append(f"{100 * fraction:.0f} %")
         if remaining is not None:

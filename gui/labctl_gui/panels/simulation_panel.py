@@ -24,6 +24,7 @@ from labctl_instruments.station import BenchInfo
 
 AS_IT_IS = "as it is"
 _FIELD_WIDTH = 200
+_GROUP_WIDTH = 560
 
 
 class SimulationPanel(QScrollArea):
@@ -129,7 +130,9 @@ class SimulationPanel(QScrollArea):
         both = QHBoxLayout(page)
         both.setContentsMargins(8, 6, 8, 6)
         for group, share in ((now, 1), (chip, 0)):
+            group.setMaximumWidth(_GROUP_WIDTH)
             both.addWidget(group, stretch=share, alignment=Qt.AlignmentFlag.AlignTop)
+        both.addStretch(0)
         self.setWidget(page)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)

@@ -9,6 +9,7 @@ from labctl_gui.state.progress import ProgressMeter
 from labctl_gui.state.watched import Stopped, WatchedStation
 
 if TYPE_CHECKING:
+    from labctl.engine import Control
     from labctl.inference import InferenceRequest
     from labctl_gui.state.verdict import Verdict
 
@@ -30,6 +31,12 @@ class NetworkRun:
         self.mapping: bytes | None = None
         """Where it lies on the array, as a PNG; None before that is known."""
         self._progress = progress
+        self._control: Control | None = None
+
+    @property
+    def control(self) -> Control | None:
+        """What the network that goes on may be asked; None while none does."""
+        return self._control
 
     def run(self, asked: InferenceRequest, station: WatchedStation) -> None:
         """Map, program and ask a network, and keep what came of it.
@@ -40,12 +47,14 @@ class NetworkRun:
             If the network cannot be read, does not fit, or the bench fails.
         """
         from labctl.configuration import load_configuration, output_path
+        from labctl.engine import Control
         from labctl.inference import run_inference
         from labctl_gui.state.mapping import MappingWatch
         from labctl_gui.state.verdict import judge
 
         self.verdict = self.mapping = None
         path = output_path(None, "Inference")
+        self._control = Control()
         try:
             facts = run_inference(
                 asked,
@@ -53,11 +62,16 @@ class NetworkRun:
                 path,
                 progress=MappingWatch(self._progress, path, self._take_mapping),
                 operator=load_configuration().operator,
+                control=self._control,
             )
-            self.verdict = judge(facts, asked.images)
+            if facts["status"] == "complete":
+                self.verdict = judge(facts, asked.images)
+            else:
+                log.info("the network was ended: labctl run --resume %s goes on with it", path)
         except Stopped:
             log.info("the network was stopped")
         finally:
+            self._control = None
             self._progress.finish()
 
     def _take_mapping(self, png: bytes) -> None:

@@ -95,18 +95,19 @@ class RackDesk:
 
     def pace(self, speed: float) -> None:
         """Let bench time pass `speed` times as fast as the wall's; infinite: at once."""
-        self._ask("bench time", lambda simulation: simulation.pace(speed))
+        passes = next((name for name, known in SPEEDS.items() if known == speed), f"{speed:g}")
+        self._ask(f"bench time: {passes}", lambda simulation: simulation.pace(speed))
 
     def plant(self, trouble: Trouble) -> None:
         """Let something go wrong from now on."""
         self._ask(
-            f"fault {trouble.kind}",
+            f"{trouble.kind} of {trouble.instrument} planted",
             lambda simulation: simulation.plant(trouble.kind, trouble.instrument, **trouble.keys()),
         )
 
     def clear(self) -> None:
         """Let nothing more go wrong."""
-        self._ask("clearing faults", lambda simulation: simulation.clear())
+        self._ask("faults cleared", lambda simulation: simulation.clear())
 
     def settled(self, timeout: float) -> None:
         """Return when all that was asked for is done; TimeoutError after `timeout` s."""
@@ -126,10 +127,10 @@ class RackDesk:
             act()
         except LabctlError as error:
             self._problem = str(error)
-            log.error("%s: %s", name, error)  # noqa: TRY400  (its one line says it all)
+            log.error("simulation: %s", error)  # noqa: TRY400  (its one line says it all)
         else:
             self._problem = ""
-            log.info("simulation: %s: done", name)
+            log.info("simulation: %s", name)
 
 
 def fault_text(fault: FaultTable) -> str:

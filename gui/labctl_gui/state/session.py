@@ -186,8 +186,13 @@ class Session:
         self.predictor.ask(Asked(procedure, dict(values), self._bench.name, seed, chip))
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a run or a network goes on, which may be paused and ended."""
+        return self._control is not None
+
+    @property
     def is_pausing(self) -> bool:
-        """Whether the run that goes on was asked to wait."""
+        """Whether what goes on was asked to wait."""
         control = self._control
         return control is not None and control.state == "paused"
 
@@ -328,7 +333,7 @@ class Session:
     @property
     def _control(self) -> Control | None:
         """What the run or the network that goes on may be asked; None while none does."""
-        return self._maker.control
+        return self._maker.control or self.network.control
 
     def _submit(self, name: str, act: Callable[[], None]) -> None:
         self._worker.submit(Task(name, act, self._ignore))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labctl.facts import readable
 from labctl.inference_file import Stage, stage_predictions
 from labctl_data.run_file import open_run
 
@@ -76,7 +77,11 @@ def judge(facts: Mapping[str, Any], images: str) -> Verdict:
         Path(facts["file"]),
         {name: float(value) for name, value in told.items() if value is not None},
         tuple((float(look["after"]), float(look["accuracy"])) for look in later),
-        {name.replace("_", " "): _text(facts[name]) for name in sorted(others)},
+        {
+            name.replace("_", " "): readable(facts[name], name)
+            for name in sorted(others)
+            if facts[name] is not None
+        },
         confusion_of(labels, predicted),
         _wrong(images, numbers[missed], labels[missed], predicted[missed]),
     )
@@ -120,7 +125,3 @@ def _grey(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return squeezed
     axis = int(np.argmin(squeezed.shape))
     return np.asarray(squeezed.mean(axis=axis), np.uint8)
-
-
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -14,6 +14,7 @@ from labctl_data.cells import Cells
 from labctl_data.run_file import open_run
 from labctl_gui.state.bench import BenchPhase, Outputs
 from labctl_gui.state.job_list import JobList
+from labctl_gui.state.network_run import inference_request
 from labctl_gui.state.opened import open_run_file
 from labctl_gui.state.session import Session
 from labctl_gui.state.sketcher import Sketcher, Subject, View
@@ -385,3 +386,23 @@ def test_a_session_tells_the_interlock_where_the_bench_has_matrices(
 
     wait_until(lambda: closed_session.status.phase is BenchPhase.READY)
     assert closed_session.status.interlock is interlock
+
+
+def test_a_network_pauses_with_the_bench_at_rest_goes_on_and_ends_when_it_is_aborted(
+    closed_session,
+):
+    closed_session.open_bench("sim-board")
+    closed_session.start_inference(inference_request("mcnn", "digits", 20, train=True))
+    wait_until(lambda: closed_session.is_under_way and closed_session.progress.now.done > 0)
+
+    closed_session.pause()
+    wait_until(lambda: closed_session.status.phase is BenchPhase.PAUSED)
+    assert board_outputs(closed_session) == ()
+
+    closed_session.resume()
+    wait_until(lambda: closed_session.status.phase is BenchPhase.BUSY)
+    closed_session.abort()
+    assert closed_session.settled(60)
+    assert not closed_session.is_under_way
+    assert closed_session.status.phase is BenchPhase.READY
+    assert closed_session.network.verdict is None
