@@ -12,14 +12,15 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from labctl_procedures.network.cifar10 import load_cifar10
 from labctl_procedures.network.errors import ImagesError
+from labctl_procedures.network.fetching import cache, fetched
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 MNIST_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-_CIFAR10 = {"train": "cifar10_train_5k.npz", "test": "cifar10_test.npz"}
 DIGITS_TEST = 597
 """Test images of `digits`; the other 1,200 are for training."""
 DIGITS_SPLIT_SEED = 0
@@ -58,7 +59,7 @@ def load_images(name: str) -> ImageSet:
     name : str
         `digits`, the 1,797 handwritten digits of scikit-learn, or `mnist`, taken from
         ``$LABCTL_DATASETS/mnist.npz`` where it exists, else fetched once into the user's cache; or
-        `cifar10`, its test images and 5,000 of its training images, from $LABCTL_DATASETS.
+        `cifar10`, likewise (of its training images, 5,000 from $LABCTL_DATASETS, else all).
 
     Returns
     -------
@@ -120,7 +121,7 @@ def enlarge_digits(images: npt.NDArray[np.int64]) -> Bytes:
 
 def mnist_at_hand() -> bool:
     """Tell whether MNIST can be loaded without fetching it."""
-    return _local_mnist() is not None or (_cache() / "mnist.npz").is_file()
+    return _local_mnist() is not None or (cache() / "mnist.npz").is_file()
 
 
 def _local_mnist() -> Path | None:
@@ -131,14 +132,8 @@ def _local_mnist() -> Path | None:
     return path if path.is_file() else None
 
 
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("labctl") / "images"
-
-
 def _mnist() -> ImageSet:
-    path = _local_mnist() or _fetched_mnist()
+    path = _local_mnist() or fetched("mnist", MNIST_ADDRESS, sha256=MNIST_SHA256, put="mnist.npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = [file[key] for key in ("x_train", "y_train", "x_test", "y_test")]
@@ -154,52 +149,8 @@ def _mnist() -> ImageSet:
 
 
 def _cifar10() -> ImageSet:
-    folder = os.environ.get("LABCTL_DATASETS")
-    (images, labels), test = (_cifar10_part(folder, part) for part in ("train", "test"))
-    mixed = np.random.default_rng(0).permutation(len(labels))  # in the file, class follows class
-    return ImageSet("cifar10", images[mixed], labels[mixed], *test)
-
-
-def _cifar10_part(folder: str | None, part: str) -> tuple[Bytes, Labels]:
-    """Return the training or the test images with their labels."""
-    path = Path(folder or ".") / _CIFAR10[part]
-    if folder is None or not path.is_file():
-        raise ImagesError(
-            f"images 'cifar10': {_CIFAR10[part]} is not in $LABCTL_DATASETS, "
-            f"which is {folder or 'not set'}"
-        )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images, labels = file[f"x_{part}"], file[f"y_{part}"]
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-        raise ImagesError(f"images 'cifar10': {path} is not the file expected ({error})") from error
-    if images.dtype != np.uint8 or images.shape != (len(labels), 32, 32, 3):
-        raise ImagesError(
-            f"images 'cifar10': {path} holds {images.dtype} images of shape {images.shape} and "
-            f"{len(labels)} labels, expected uint8 of shape (n, 32, 32, 3) and n labels"
-        )
-    return images, labels.astype(np.int64)
-
-
-def _fetched_mnist() -> Path:
-    import pooch  # type: ignore[import-untyped]  # no stubs
-
-    cache = _cache()
-    try:
-        path = pooch.retrieve(
-            MNIST_ADDRESS,
-            known_hash=f"sha256:{MNIST_SHA256}",
-            fname="mnist.npz",
-            path=cache,
-            progressbar=False,
-        )
-    except (OSError, ValueError) as error:  # unreachable (requests' errors are OSError), or altered
-        raise ImagesError(
-            f"images 'mnist': not in $LABCTL_DATASETS, not in {cache}, and {MNIST_ADDRESS} "
-            f"cannot be fetched ({type(error).__name__}); put mnist.npz into a folder and set "
-            "LABCTL_DATASETS to it, or use the built-in set 'digits'"
-        ) from error
-    return Path(path)
+    train, test = load_cifar10()
+    return ImageSet("cifar10", *train, *test)
 
 
 _SETS: dict[str, Callable[[], ImageSet]] = {
