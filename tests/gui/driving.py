@@ -16,7 +16,7 @@ PACE = 12
 
 
 def click(qtbot, button):
-    assert button.isEnabled()
+    qtbot.waitUntil(button.isEnabled, timeout=PATIENCE)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
@@ -49,7 +49,7 @@ def _send(widget, kind, place, button):
 
 def pick(window, qtbot, procedure):
     window.run.procedure_box.setCurrentText(procedure)
-    qtbot.waitUntil(lambda: window.run.form_view.form.procedure == procedure)
+    qtbot.waitUntil(lambda: window.run.form_view.form.procedure == procedure, timeout=PATIENCE)
 
 
 def fill(qtbot, operator_window, /, **texts):

@@ -91,19 +91,24 @@ def test_a_job_that_waits_is_moved_edited_skipped_and_repeated(window, qtbot):
     def waiting():
         return [job.parameters["cells"] for job in window.session.queue.waiting]
 
+    qtbot.waitUntil(lambda: queue.list.count() == 3, timeout=PATIENCE)
     queue.list.setCurrentRow(2)
     click(qtbot, queue.buttons["Up"])
     qtbot.waitUntil(lambda: waiting() == ["0/1/1", "0/0/0"], timeout=PATIENCE)
-    qtbot.waitUntil(lambda: queue.chosen is not None and queue.chosen.id == second)
+    qtbot.waitUntil(
+        lambda: queue.chosen is not None and queue.chosen.id == second, timeout=PATIENCE
+    )
 
     click(qtbot, queue.buttons["Edit"])
     assert window.run.form_view.form.values["cells"] == "0/1/1"
     fill(qtbot, window, cells="0/2/2")
-    qtbot.waitUntil(lambda: window.run.start_button.text() == f"Save job {second}")
+    qtbot.waitUntil(
+        lambda: window.run.start_button.text() == f"Save job {second}", timeout=PATIENCE
+    )
     click(qtbot, window.run.start_button)
     qtbot.waitUntil(lambda: waiting() == ["0/2/2", "0/0/0"], timeout=PATIENCE)
 
-    qtbot.waitUntil(lambda: queue.buttons["Repeat"].isEnabled())
+    qtbot.waitUntil(lambda: queue.buttons["Repeat"].isEnabled(), timeout=PATIENCE)
     click(qtbot, queue.buttons["Repeat"])
     qtbot.waitUntil(lambda: waiting() == ["0/2/2", "0/0/0", "0/2/2"], timeout=PATIENCE)
     click(qtbot, queue.buttons["Skip"])
@@ -115,12 +120,12 @@ def test_a_time_to_start_is_kept_and_a_wrong_one_is_refused(window, qtbot):
     pick(window, qtbot, "IVSweep")
     fill(qtbot, window, cells="0/0/0")
     qtbot.keyClicks(window.run.start_line, "noon")
-    qtbot.waitUntil(lambda: not window.run.start_button.isEnabled())
+    qtbot.waitUntil(lambda: not window.run.start_button.isEnabled(), timeout=PATIENCE)
     assert "noon" in window.run.problem.text()
 
     window.run.start_line.clear()
     qtbot.keyClicks(window.run.start_line, "+2h")
-    qtbot.waitUntil(lambda: window.run.start_button.isEnabled())
+    qtbot.waitUntil(lambda: window.run.start_button.isEnabled(), timeout=PATIENCE)
     click(qtbot, window.run.start_button)
 
     qtbot.waitUntil(lambda: len(window.session.queue.waiting) == 1, timeout=PATIENCE)
@@ -131,14 +136,14 @@ def test_a_time_to_start_is_kept_and_a_wrong_one_is_refused(window, qtbot):
 
 def test_a_run_is_paused_and_goes_on_by_one_button(window, qtbot):
     start_long_write(qtbot, window)
-    qtbot.waitUntil(lambda: window.run.pause_button.isEnabled())
+    qtbot.waitUntil(lambda: window.run.pause_button.isEnabled(), timeout=PATIENCE)
 
     click(qtbot, window.run.pause_button)
     qtbot.waitUntil(lambda: window.header.phase.text() == "Paused", timeout=PATIENCE)
     assert board_outputs(window) == ()
     rows = window.session.rows.version[1]
 
-    qtbot.waitUntil(lambda: window.run.pause_button.text() == "Go on with run")
+    qtbot.waitUntil(lambda: window.run.pause_button.text() == "Go on with run", timeout=PATIENCE)
     click(qtbot, window.run.pause_button)
     qtbot.waitUntil(lambda: window.session.rows.version[1] > rows, timeout=PATIENCE)
 
@@ -152,7 +157,7 @@ def test_the_form_shows_what_the_run_would_take(window, qtbot):
     assert "bench time" in window.run.prediction.text()
 
     fill(qtbot, window, cells="0/0:2/0")  # no longer what was predicted
-    qtbot.waitUntil(lambda: window.run.prediction.text() == "")
+    qtbot.waitUntil(lambda: window.run.prediction.text() == "", timeout=PATIENCE)
 
 
 def test_a_form_is_kept_as_a_preset_and_filled_from_it(window, qtbot):
@@ -225,21 +230,21 @@ def test_comparing_with_a_run_shows_the_difference_to_its_last_map(window, qtbot
 
 def test_a_network_that_makes_no_sense_cannot_be_run(window, qtbot):
     window.views.setCurrentWidget(window.network)
-    qtbot.waitUntil(lambda: window.network.run_button.isEnabled())
+    qtbot.waitUntil(lambda: window.network.run_button.isEnabled(), timeout=PATIENCE)
 
     window.network.count_line.setText("-3")
-    qtbot.waitUntil(lambda: not window.network.run_button.isEnabled())
+    qtbot.waitUntil(lambda: not window.network.run_button.isEnabled(), timeout=PATIENCE)
     assert "-3" in window.network.note.text()
 
     window.network.count_line.setText("10")
     window.network.again_line.setText("1h, 10min")
-    qtbot.waitUntil(lambda: "rise" in window.network.note.text())
+    qtbot.waitUntil(lambda: "rise" in window.network.note.text(), timeout=PATIENCE)
 
 
 def test_a_network_too_large_for_the_chip_is_refused_in_the_banner(window, qtbot):
     window.views.setCurrentWidget(window.network)
     window.network.count_line.setText("10")
-    qtbot.waitUntil(lambda: window.network.run_button.isEnabled())
+    qtbot.waitUntil(lambda: window.network.run_button.isEnabled(), timeout=PATIENCE)
 
     click(qtbot, window.network.run_button)
 
