@@ -62,8 +62,9 @@ def smu_personas(
     smus, pulsers = _with_roles(bench, SMU_ROLES), bench.with_role("pulser")
     personas, outputs = _b1500as(smus | pulsers, probed, clock, seed)
     outputs["ground", 1] = Ground()
-    for address, channels in _channels_of_2636b(smus, probed, clock, seed).items():
-        personas[address] = Keithley2636BPersona(channels, clock)
+    of_2636b = _channels_of_2636b(smus, probed, clock, seed)
+    for number, (address, channels) in enumerate(of_2636b.items(), start=1):
+        personas[address] = Keithley2636BPersona(channels, clock, serial=f"{4_000_000 + number}")
         outputs |= {(channel.name, 1): channel for channel in channels.values()}
     for name, table in smus.items():
         if table.address not in personas:

@@ -10,15 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from labctl_instruments.virtual.lua.confined import ConfinedLua, Meanwhile
 from labctl_instruments.virtual.lua.host import Lua, LuaHost, Value, Vocabulary
 from labctl_instruments.virtual.persona import QUERY_INTERRUPTED
 from labctl_instruments.virtual.scpi.status import ERROR_TEXTS, ScpiError, Status
-
-Function = Callable[..., Any]
+from labctl_instruments.virtual.tsp_status import common_settings, complete, status_tables
+from labctl_instruments.virtual.tsp_table import Function, TspTable, joined
 
 SYNTAX_ERROR = -285
 RUNTIME_ERROR = -286
@@ -29,30 +28,8 @@ SEVERE = 20
 """Severity that the error queue tells: recoverable."""
 
 
-@dataclass
-class TspTable:
-    """One table of an instrument's vocabulary, such as `channel`."""
-
-    functions: dict[str, Function] = field(default_factory=dict)
-    """Functions by name; they take and return strings, numbers, booleans and nil."""
-    getters: dict[str, Callable[[], Value]] = field(default_factory=dict)
-    """Attributes by name, read each time they are asked for."""
-    setters: dict[str, Callable[[Any], None]] = field(default_factory=dict)
-    """Attributes that can be assigned."""
-    constants: dict[str, Value] = field(default_factory=dict)
-    """Names that stand for numbers or strings."""
-
-
-def kept(**defaults: Value) -> TspTable:
-    """Return a table of attributes that are kept, and do nothing more."""
-    values = dict(defaults)
-    return TspTable(
-        getters={name: partial(values.__getitem__, name) for name in defaults},
-        setters={name: partial(values.__setitem__, name) for name in defaults},
-    )
-
-
 _SCRIPT_WORDS = ("loadscript", "loadandrunscript")
+_SETTING = re.compile(r"(\*SRE|\*ESE)(?:(\?)|\s+(\d{1,5}))\s*")
 _SCRIPT = re.compile(r"(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w*))?")
 
 
@@ -106,8 +83,14 @@ class TspEngine:
         self._firmware = firmware
         self._on_trigger = on_trigger
         self._loading: _Script | None = None
-        own = TspTable(functions={**tables.get("", TspTable()).functions, "reset": reset})
-        self._tables = {"errorqueue": self._error_queue(), **tables, "": own}
+        self._settings = common_settings(self.status)
+        own = {"opc": lambda: complete(self.status), "reset": reset}
+        self._tables = {"errorqueue": self._error_queue(), **status_tables(self.status)}
+        for name, table in {
+            **tables,
+            "": joined(tables.get("", TspTable()), TspTable(own)),
+        }.items():
+            self._tables[name] = joined(self._tables.get(name, TspTable()), table)
         self._uses: dict[str, dict[str, Mapping[str, Function]]] = {
             "functions": {name: table.functions for name, table in self._tables.items()},
             "getters": {name: table.getters for name, table in self._tables.items()},
@@ -123,7 +106,7 @@ class TspEngine:
             "*RST": lambda: self._run("reset()").decode("latin-1"),
             "*CLS": self._silent(self.status.clear),
             "*WAI": lambda: "",
-            "*OPC": lambda: "",
+            "*OPC": self._silent(lambda: complete(self.status)),
             "*TRG": lambda: self.trigger().decode("latin-1"),
         }
 
@@ -182,12 +165,27 @@ class TspEngine:
         return self._run(script.chunk())
 
     def _answer_common(self, source: str) -> bytes:
-        answer = self._common.get(source.upper())
+        answer = self._common.get(source.upper()) or self._setting(source.upper())
         if answer is None:
             self.status.raise_error(ScpiError(SYNTAX_ERROR, f"found '{source[:40]}'"))
             return b""
-        text = answer()
+        try:
+            text = answer()
+        except ScpiError as error:
+            self.status.raise_error(error)
+            return b""
         return f"{text}\n".encode("latin-1") if text else b""
+
+    def _setting(self, source: str) -> Callable[[], str] | None:
+        """Return what reads or sets `*SRE` or `*ESE`; None if the message does neither."""
+        match = _SETTING.fullmatch(source)
+        if match is None:
+            return None
+        get, put = self._settings[match[1]]
+        if match[2] == "?":
+            return lambda: str(get())
+        mask = float(match[3])
+        return self._silent(lambda: put(mask))
 
     def _vocabulary(self) -> dict[str, Vocabulary]:
         return {

@@ -42,7 +42,7 @@ def conductance(rack: Rack) -> float:
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        ("*IDN?", "KEITHLEY INSTRUMENTS INC.,MODEL 2400,1000000,C34/A02 /K/J"),
+        ("*IDN?", "KEITHLEY INSTRUMENTS INC.,MODEL 2400,4181655,C34/A02 /K/J"),
         (":SOUR:FUNC?", "VOLT"),
         (":SENS:CURR:PROT?;:SENS:VOLT:PROT?", "+1.050000E-04;+2.100000E+01"),
         (":FORM:ELEM?", "VOLT,CURR,RES,TIME,STAT"),

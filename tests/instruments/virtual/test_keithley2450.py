@@ -58,7 +58,7 @@ def test_a_reading_is_the_current_of_the_cell_between_the_terminals(wired: Rack)
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"),
+        ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL 2450,04181655,1.7.12b"),
         (":SOUR:FUNC CURR;:SOUR:FUNC?", "CURR"),
         (":SENS:FUNC 'VOLT';:SENS:FUNC?", '"VOLT:DC"'),
         (':SENSE:FUNCTION "current:dc";FUNCTION?', '"CURR:DC"'),

@@ -39,7 +39,7 @@ def expected(rack: Rack, voltage: float) -> float:
     ("chunk", "answer"),
     [
         ("*LANG?", "TSP"),
-        ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"),
+        ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL 2450,04181655,1.7.12b"),
         ("print(localnode.model, localnode.linefreq)", "2450\t50"),
         ("print(smu.source.func, smu.source.output)", "smu.FUNC_DC_VOLTAGE\tsmu.OFF"),
         ("smu.measure.func = smu.FUNC_DC_VOLTAGE print(smu.measure.func)", "smu.FUNC_DC_VOLTAGE"),

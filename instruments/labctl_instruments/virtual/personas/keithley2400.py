@@ -65,7 +65,7 @@ class Keithley2400Persona(ScpiSourceMeterPersona):
         self._add_system(table)
         self.engine = ScpiEngine(
             table,
-            identity="KEITHLEY INSTRUMENTS INC.,MODEL 2400,1000000,C34/A02 /K/J",
+            identity=f"KEITHLEY INSTRUMENTS INC.,MODEL 2400,{self.serial},C34/A02 /K/J",
             reset=self._reset,
         )
         self.readings = Readings(self.meter, self._clock, self.engine.status, table)

@@ -46,7 +46,6 @@ MODEL = MeterModel(
 )
 """6 1/2 digits; the source has 50 uV of 2 V; noise is [chosen]."""
 HIGHEST = MODEL.highest
-_IDENTITY = "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"
 
 
 def _initial() -> Settings:
@@ -67,7 +66,7 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         self._add_system(table)
         self.readings = BufferedReadings(self.meter)
         ReadingCommands(self.readings, table)
-        self.engine = ScpiEngine(table, identity=_IDENTITY, reset=self._reset)
+        self.engine = ScpiEngine(table, identity=self._identity, reset=self._reset)
         self._tsp: Keithley2450Tsp | None = None
         self._confinement: Meanwhile | None = None
 
@@ -76,6 +75,10 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         if self._tsp is None or message.lstrip()[:5].upper() == b"*LANG":  # no Lua begins so
             return self.engine.handle(message)
         return self._tsp.exchange(message)
+
+    @property
+    def _identity(self) -> str:
+        return f"KEITHLEY INSTRUMENTS,MODEL 2450,{self.serial:08d},1.7.12b"
 
     @property
     def tsp(self) -> Keithley2450Tsp | None:
@@ -124,7 +127,7 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
 
     def _speak_tsp(self) -> Keithley2450Tsp:
         tsp = Keithley2450Tsp(
-            self.meter, self.readings, self._clock, identity=_IDENTITY, reset=self._reset
+            self.meter, self.readings, self._clock, identity=self._identity, reset=self._reset
         )
         if self._confinement is not None:
             tsp.confine(self._confinement)

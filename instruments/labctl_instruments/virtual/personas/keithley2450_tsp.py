@@ -23,7 +23,8 @@ from labctl_instruments.virtual.personas.keithley2450_buffers import (
 )
 from labctl_instruments.virtual.scpi.status import ScpiError
 from labctl_instruments.virtual.source_meter import LINE_FREQUENCY, Settings, SourceMeter
-from labctl_instruments.virtual.tsp import TspEngine, TspPersona, TspTable, kept
+from labctl_instruments.virtual.tsp import TspEngine, TspPersona
+from labctl_instruments.virtual.tsp_table import TspTable, kept
 
 _FIRMWARE = Path(__file__).with_suffix(".lua")
 _FUNCTIONS = {
@@ -95,15 +96,9 @@ class Keithley2450Tsp(TspPersona):
             "smu.interlock": TspTable(getters={"tripped": lambda: "smu.ON"}),
             "trigger": TspTable(),
             "trigger.model": self._trigger_model(),
-            "localnode": self._node(),
+            "localnode": self._node(identity),
             "eventlog": self._event_log(),
-            "status": TspTable(
-                functions={"clear": lambda: self._engine.status.clear()},
-                getters={"condition": lambda: self._engine.status.byte()},
-            ),
-            "status.standard": TspTable(
-                getters={"event": lambda: self._engine.status.take_event_status()}
-            ),
+            "status": TspTable(functions={"clear": lambda: self._engine.status.clear()}),
         }
         self._engine = TspEngine(
             tables,
@@ -121,7 +116,6 @@ class Keithley2450Tsp(TspPersona):
             functions={
                 "delay": lambda seconds: self._clock.charge(_within(seconds, 0.0, 1e5)),
                 "waitcomplete": lambda *_: None,
-                "opc": lambda: None,
                 "_now": self._clock.now,
                 "_count": self._readings.count,
                 "_capacity": self._readings.capacity,
@@ -220,10 +214,11 @@ class Keithley2450Tsp(TspPersona):
             }
         )
 
-    def _node(self) -> TspTable:
+    def _node(self, identity: str) -> TspTable:
         table = kept(prompts=0, showevents=0, showerrors=0)
         table.getters["linefreq"] = lambda: LINE_FREQUENCY
-        table.constants.update(model="2450", serialno="04000001", version="1.7.12b")
+        _, _, serial, version = identity.split(",")
+        table.constants.update(model="2450", serialno=serial, version=version)
         return table
 
     def _event_log(self) -> TspTable:

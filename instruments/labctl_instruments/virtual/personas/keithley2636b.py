@@ -16,11 +16,14 @@ from labctl_instruments.virtual.personas.source_measure_channel import (
     SourceMeasureChannel,
 )
 from labctl_instruments.virtual.scpi.status import ScpiError
-from labctl_instruments.virtual.tsp import TspEngine, TspPersona, TspTable, kept
+from labctl_instruments.virtual.tsp import TspEngine, TspPersona
+from labctl_instruments.virtual.tsp_table import TspTable, kept
 
 MODEL = "2636B"
 VERSION = "3.4.2"
-_FIRMWARE = [Path(__file__).with_name(f"keithley2636b{part}.lua") for part in ("", "_trigger")]
+_FIRMWARE = [
+    Path(__file__).with_name(f"keithley2636b{part}.lua") for part in ("", "_trigger", "_lines")
+]
 _ON_TRIGGER = "getmetatable(trigger).Assert()"
 _CONSTANTS: Mapping[str, Value] = {
     "OUTPUT_DCAMPS": 0,
@@ -107,7 +110,6 @@ class Keithley2636BPersona(TspPersona):
             functions={
                 "delay": lambda seconds: self._clock.charge(float(seconds)),
                 "waitcomplete": lambda *_: None,
-                "opc": lambda: None,
                 "_now": self._clock.now,
                 "_pack": _packed,
             }
@@ -129,16 +131,6 @@ class Keithley2636BPersona(TspPersona):
             return int(conditions["a"]()) | int(conditions["b"]())
 
         return {
-            "status": TspTable(
-                functions={"reset": lambda: None},
-                getters={"condition": lambda: self._engine.status.byte()},
-            ),
-            "status.standard": TspTable(
-                getters={
-                    "event": lambda: self._engine.status.take_event_status(),
-                    "condition": lambda: self._engine.status.event_status,
-                }
-            ),
             "status.measurement": _condition(measurement),
             "status.measurement.instrument": _condition(measurement),
             **{

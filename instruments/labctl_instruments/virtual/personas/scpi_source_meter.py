@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.meter_noise import MeterNoise
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
@@ -52,6 +54,11 @@ class ScpiSourceMeterPersona(ScpiPersona):
     def _begin(self, table: CommandTable) -> None:
         """Register the instrument's words, and make its engine."""
         raise NotImplementedError
+
+    @property
+    def serial(self) -> int:
+        """Its serial number, made of its name: no two on a bench have the same."""
+        return 4_000_000 + zlib.crc32(self.name.encode()) % 1_000_000
 
     def drive(self) -> Drive | None:
         """Return what the output does to its node."""

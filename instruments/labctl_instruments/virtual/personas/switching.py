@@ -19,7 +19,8 @@ from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME
 from labctl_instruments.virtual.probed_chip import ProbedChip
 from labctl_instruments.virtual.routing import N_ROWS, Crosspoints
 from labctl_instruments.virtual.scpi.status import ScpiError
-from labctl_instruments.virtual.tsp import TspEngine, TspPersona, TspTable, kept
+from labctl_instruments.virtual.tsp import TspEngine, TspPersona
+from labctl_instruments.virtual.tsp_table import TspTable, kept
 
 Relays = npt.NDArray[np.bool_]
 """Relays of a mainframe, shape (columns, 8): columns through the slots, rows A to H."""
@@ -138,7 +139,6 @@ class SwitchPersona(TspPersona):
                 functions={
                     "delay": lambda seconds: self._clock.charge(float(seconds)),
                     "waitcomplete": lambda *_: None,
-                    "opc": lambda: None,
                 }
             ),
         }
