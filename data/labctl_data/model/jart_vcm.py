@@ -64,8 +64,8 @@ def jart_v1b() -> JartVcmModel:
 
     Model of Cueppers et al., APL Materials 7, 091105 (2019) and Bengel et al., IEEE TCAS-I 67, 4618
     (2020). The papers were not at hand: each number was read in two public translations of the
-    authors' Verilog-A, which agree, and all but the contact's (permittivities, barrier, Fermi
-    level) in the device `JARTv1b` of aihwkit as well.
+    authors' Verilog-A (C++, Matlab) or in one and the device `JARTv1b` of aihwkit; they agree. The
+    page on the physical reference says which.
     """
     return JartVcmModel(
         ambient_temperature=293.0,
