@@ -206,7 +206,7 @@ class Chip:
         if averages < 1:
             raise ChipError(f"chip: a read needs at least 1 average, found {averages}")
         cells = self._cells(index)
-        clock = np.stack([_each(self._effective(time), len(cells)), _each(time, len(cells))])
+        clock = _rows(len(cells), self._effective(time), time)
         out = np.empty(len(cells))
         read = (float(voltage), int(averages))
         self._workers.on_cells(
@@ -248,8 +248,7 @@ class Chip:
         cells = self._cells(index)
         n = len(cells)
         kinds = np.ascontiguousarray(np.broadcast_to(np.asarray(kind, np.int64), n))
-        rows = (amplitude, width, gate, self._effective(time))
-        numbers = np.stack([_each(row, n) for row in rows])
+        numbers = _rows(n, amplitude, width, gate, self._effective(time))
         self._changes += 1
         self._workers.on_cells(
             lambda share: kernels.pulse(self._tables, cells, kinds, numbers, share), cells
@@ -542,6 +541,14 @@ class Chip:
             worst = cells.min() if cells.min() < 0 else cells.max()
             raise ChipError(f"chip: cell {worst} does not exist; there are {self.geometry.n_cells}")
         return cells
+
+
+def _rows(n: int, *values: npt.ArrayLike) -> FloatArray:
+    """Return scalars or (n,) arrays as the rows of one array."""
+    rows = np.empty((len(values), n))
+    for row, each in zip(rows, values, strict=True):
+        row[:] = each
+    return rows
 
 
 def _each(values: npt.ArrayLike, n: int) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -12,6 +13,8 @@ from labctl_instruments.chip.kernels import IndexArray, Share
 
 _WORTH_THREADS = 4096
 """Cells in one call from which threads pay."""
+_SHARES_A_THREAD = 3
+"""Shares a thread: more cost a look at all cells each, fewer a wait for the last one."""
 
 
 class Workers:
@@ -27,14 +30,24 @@ class Workers:
         self.threads = threads or os.cpu_count() or 1
 
     def on_cells(self, work: Callable[[Share], None], cells: IndexArray) -> None:
-        """Do the work on cells in one go, or in shares (ranges of cells) where that pays."""
+        """Do the work on cells in one go, or in shares (ranges of cells) where that pays.
+
+        The caller takes shares itself, beside its helpers, so that it never waits for a thread that
+        the machine gives no processor to; what a helper has begun is waited for.
+        """
         if self.threads == 1 or len(cells) < _WORTH_THREADS:
             if len(cells):
                 work((int(cells.min()), int(cells.max()) + 1))
             return
         first, past = int(cells.min()), int(cells.max()) + 1
-        edges = [first + (past - first) * k // self.threads for k in range(self.threads + 1)]
-        list(self._pool.map(work, itertools.pairwise(edges)))
+        n_shares = self.threads * _SHARES_A_THREAD
+        edges = [first + (past - first) * k // n_shares for k in range(n_shares + 1)]
+        left = deque(itertools.pairwise(edges))
+        helpers = [self._pool.submit(_take, work, left) for _ in range(self.threads - 1)]
+        _take(work, left)
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
 
     def on_parts(self, work: Callable[[slice], int], parts: Iterable[slice]) -> int:
         """Do the work on all parts; return the sum of its answers."""
@@ -45,3 +58,13 @@ class Workers:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="chip")
+
+
+def _take(work: Callable[[Share], None], left: deque[Share]) -> None:
+    """Do what is left, share by share."""
+    while True:
+        try:
+            share = left.popleft()
+        except IndexError:
+            return
+        work(share)
