@@ -82,11 +82,12 @@ class CellPanel(QWidget):
         )
 
     def _show_range(self, conductances: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-        """Show the window of the cells until there is a trace to fit the axes to."""
+        """Show from zero to the one known value until there is a trace to fit the axes to."""
         if len(conductances) > 1:
             self._item.enableAutoRange()
             return
-        self._item.getViewBox().setRange(xRange=(-0.5, 1.5), yRange=(0.0, 1.3 * WINDOW[1]))
+        top = float(np.nanmax(conductances, initial=0.0)) or WINDOW[1]
+        self._item.getViewBox().setRange(xRange=(-0.5, 1.5), yRange=(0.0, 1.3 * top))
 
     def _colour(self, kind: int) -> str:
         chosen = {PulseKind.SET: self._colours.first, PulseKind.RESET: self._colours.second}

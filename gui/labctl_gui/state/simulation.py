@@ -16,6 +16,9 @@ _PATHS = ("file",)
 """Keys of [virtual] that name files, relative to the bench file."""
 _NAMED_STATES = ("formed", "fresh")
 _TABLE = re.compile(r"^\s*\[")
+_IDENTITY = re.compile(r"^\s*\[\s*identity\s*\]")
+_CHIP = re.compile(r"^\s*chip\s*=")
+_SEED = re.compile(r" seed \d+$")
 _VIRTUAL = re.compile(r"^\s*\[\[?\s*virtual\s*[.\]]")
 
 
@@ -62,7 +65,9 @@ def varied(bench: BenchInfo, variation: Variation) -> str:
         virtual.pop("file", None)
         virtual["preset"] = variation.preset
     virtual |= {"seed": variation.seed, "state": variation.state, "noise": variation.noise}
-    return "\n".join([*_without_virtual(bench.text), *toml_lines(virtual, "virtual")]) + "\n"
+    name = _SEED.sub("", variation.preset or bench.identity.chip)
+    kept = _renamed(_without_virtual(bench.text), f"{name} seed {variation.seed}")
+    return "\n".join([*kept, *toml_lines(virtual, "virtual")]) + "\n"
 
 
 def write_varied(bench: BenchInfo, variation: Variation, folder: Path) -> Path:
@@ -91,6 +96,17 @@ def variation_of(bench: BenchInfo) -> Variation:
         state=state if state in _NAMED_STATES else "formed",
         noise=virtual.get("noise", True),
     )
+
+
+def _renamed(lines: list[str], chip: str) -> list[str]:
+    """Return the lines of a bench file with another name of the chip: it is another one."""
+    inside, made = False, []
+    for line in lines:
+        if _TABLE.match(line):
+            inside = bool(_IDENTITY.match(line))
+        is_name = inside and _CHIP.match(line)
+        made += toml_lines({"chip": chip}) if is_name else [line]
+    return made
 
 
 def _without_virtual(text: str) -> list[str]:

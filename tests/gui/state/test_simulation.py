@@ -31,6 +31,7 @@ def test_a_varied_bench_differs_in_nothing_but_its_simulation(session):
         "noise": False,
     }
     old.pop("virtual")
+    assert new.pop("identity") == {**old.pop("identity"), "chip": "yao-quiet seed 7"}
     assert new == old
 
 
@@ -76,6 +77,7 @@ def test_a_varied_bench_is_opened_with_its_seed(session):
 
     assert session.status.phase is BenchPhase.READY
     assert session.status.info.seed == 9
+    assert session.status.info.identity.chip == "c4 seed 9"
     assert session.status.info.identity.die == "x2y3"
 
 
