@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from labctl_data.cells import Geometry
-from labctl_data.model import SoftBoundModel
+from labctl_data.model import SoftBoundModel, preset
 from labctl_instruments.chip import ROOM_TEMPERATURE, Chip
 
 MANY = Geometry(4, 128, 16)
@@ -152,3 +152,26 @@ def test_cells_that_jump_rarely_jump_far_and_spread_alike(yao: SoftBoundModel) -
     assert moved.mean() == pytest.approx(share, abs=error)
     assert moves.std() == pytest.approx(sigma * np.sqrt(0.5), rel=0.1)
     assert stats.kurtosis(moves[moved]) > 1.0
+
+
+@pytest.mark.parametrize(("name", "part"), [("yao", 0.05), ("yao-quiet", 0.3)])
+def test_reads_of_a_whole_test_set_matter_little_beside_the_time_they_take(
+    name: str, part: float
+) -> None:
+    """Why reads and MACs are not counted as disturb: 1e7 reads at 0.2 V against an hour alone.
+
+    A cell of a convolution meets some 1e7 one-bits in 10,000 images.
+    """
+    model = preset(name).without_spread()
+    read, alone = (Chip(model, MANY, seed=12) for _ in range(2))
+    for chip in (read, alone):
+        chip.imprint(CELLS, 8e-6)
+        chip.pulse(CELLS, 0, 2.0, 50e-9, 1.8, 0.0)
+    begin = alone.conductances(CELLS, 0.0)
+
+    read.stress(CELLS, 0.2, 50e-9, 10_000_000, 0.0)
+
+    by_time = alone.conductances(CELLS, 3600.0) - begin
+    by_reads = read.conductances(CELLS, 3600.0) - alone.conductances(CELLS, 3600.0)
+    assert 0.0 < by_reads.std() < part * by_time.std()
+    assert abs(by_reads.mean()) < 0.581e-6 / 50
