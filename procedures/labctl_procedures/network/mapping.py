@@ -46,6 +46,8 @@ class MappingSettings:
     digital factor. A fully connected layer, which may learn in place, has one size always."""
     spare_rows: int = 0
     """Source lines of each array that are left free, for lines with stuck cells to move to."""
+    spare_columns: int = 0
+    """Bit lines of each array that are left free, for inputs that would meet stuck cells."""
     adc_bits: int = 8
     """Resolution of a conversion."""
     adc_headroom: float = 1.1
@@ -77,7 +79,8 @@ def map_network(
     settings : MappingSettings, optional
         Levels, copies, ADC.
     known_stuck : ndarray of shape (pe, row, col), int8, optional
-        Stuck classes, e.g. `Station.known_stuck`: lines go to rows where stuck cells do least harm.
+        Stuck classes, e.g. `Station.known_stuck`: lines go to rows, and inputs to bit lines, where
+        stuck cells do least harm.
 
     Returns
     -------
@@ -94,7 +97,9 @@ def map_network(
         raise NetworkError(f"network '{network.name}': no calibration images")
     if not network.layers:
         raise NetworkError(f"network '{network.name}': holds no layer for the array")
-    used = Geometry(geometry.pes, geometry.rows - chosen.spare_rows, geometry.columns)
+    used = Geometry(
+        geometry.pes, geometry.rows - chosen.spare_rows, geometry.columns - chosen.spare_columns
+    )
     tilings = [tile(layer, used) for layer in network.layers]
     lines = _lines(network, tilings, geometry, chosen)
     cell_levels = CellLevels.between(chosen.low, chosen.high, chosen.cell_levels)
@@ -135,9 +140,15 @@ def _lines(
         f"{geometry.rows} x {geometry.columns} cells, the chip has {geometry.pes}; its largest "
         f"layer '{network.layers[largest].name}' "
         f"({network.layers[largest].inputs} inputs x {network.layers[largest].outputs} outputs) "
-        f"takes {tilings[largest].lines_used} of {geometry.n_lines} source lines; "
+        f"takes {tilings[largest].lines_used} of {geometry.n_lines} source lines, "
+        f"{_lines_together(tilings[largest])} at a time in one array; "
         f"{geometry.pes * geometry.columns} inputs x {geometry.rows // 2} outputs fill the chip"
     )
+
+
+def _lines_together(tiling: Tiling) -> int:
+    """Return how many source lines of a block must lie in one array, at most."""
+    return max(part.stop - part.start for part in tiling.parts)
 
 
 def _copied(network: Network, settings: MappingSettings) -> list[bool]:

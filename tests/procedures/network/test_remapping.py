@@ -1,7 +1,8 @@
-"""Lines moved to rows where known stuck cells do little harm."""
+"""Lines and inputs moved to where known stuck cells do little harm."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +19,9 @@ from labctl_procedures.network import (
     load_network,
     map_network,
 )
+from labctl_procedures.network.mapping import exact_mac
 from labctl_procedures.network.remapping import harm
+from labctl_procedures.network.signal_chain import run
 
 YAO = Geometry(8, 128, 16)
 ONE_COPY = MappingSettings(most_copies=1, spare_rows=32)
@@ -32,6 +35,14 @@ def stuck() -> np.ndarray:
     drawn = rng.random(YAO.shape)
     half = np.where(drawn < 0.025, StuckClass.STUCK_HIGH, StuckClass.STUCK_LOW)
     return np.where(drawn < 0.05, half, StuckClass.NONE).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def worn(stuck: np.ndarray) -> np.ndarray:
+    """The same, and one bit line of each array stuck in its low-resistance state."""
+    found = stuck.copy()
+    found[:, :, 3] = StuckClass.STUCK_HIGH
+    return found
 
 
 def mapped(digits: ImageSet, stuck: np.ndarray | None) -> NetworkPlan:
@@ -76,6 +87,43 @@ def test_one_bad_row_is_left_free_where_there_is_another(digits: ImageSet) -> No
 
     assert 5 not in lines_by_array(moved)[0]
     assert harm(moved, stuck) == 0
+
+
+def test_one_bad_bit_line_is_left_free_where_there_is_another(digits: ImageSet) -> None:
+    stuck = np.zeros(YAO.shape, np.int8)
+    stuck[:, :, 5] = StuckClass.SHORT
+    spare = MappingSettings(most_copies=1, spare_columns=1)
+    network = load_network("mcnn", "digits")
+
+    moved = map_network(network, YAO, digits.train_images, spare, known_stuck=stuck)
+
+    assert 5 not in moved.cells.addresses[:, 2]
+    assert harm(moved, stuck) == 0
+
+
+def test_columns_and_rows_together_leave_less_harm_than_rows_alone(
+    digits: ImageSet, worn: np.ndarray
+) -> None:
+    moved = mapped(digits, worn)
+    rows_alone = [
+        dataclasses.replace(layer, mac=dataclasses.replace(layer.mac, columns=plain.mac.columns))
+        for layer, plain in zip(moved.layers, mapped(digits, None).layers, strict=True)
+    ]
+
+    assert harm(moved, worn) < 0.5 * harm(dataclasses.replace(moved, steps=tuple(rows_alone)), worn)
+
+
+def test_inputs_on_other_bit_lines_answer_what_exact_cells_in_order_do(
+    open_board: OpenBoard, digits: ImageSet, worn: np.ndarray
+) -> None:
+    plain, moved = mapped(digits, None), mapped(digits, worn)
+    station = open_board(YAO, np.nan_to_num(moved.target_map, nan=2e-6), noise=False)
+
+    found = infer(station, moved, digits.test_images[:50], digits.test_labels[:50])
+
+    expected = run(plain, digits.test_images[:50], exact_mac(plain))
+    assert np.array_equal(found.scores, expected.values)
+    assert not np.array_equal(moved.layers[1].mac.columns, plain.layers[1].mac.columns)
 
 
 def test_a_network_moved_around_stuck_cells_recognises_what_an_unmoved_one_does_not(
