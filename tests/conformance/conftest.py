@@ -114,8 +114,25 @@ for old, module in (
         f'driver = "keysight-b1500a-{kind_of_module}"\naddress = "GPIB0::17::INSTR"\n'
         f'channel = "{slot}"',
     )
+
+
+def passive(smu: str) -> str:
+    """Return an SMU bench without word lines, whose pulser has both channels on rows."""
+    for old, new in (
+        ('role = "word-line"', 'role = "inhibit"'),
+        ('"WL[0:16]" = "matrix1:1-16"\n', ""),
+        ('E = "pulser:1"', 'E = "pulser:1"\nF = "pulser:2"'),
+    ):
+        smu = smu.replace(old, new)
+    return smu + "[passive]\n"
+
+
 TEXTS = {
     "board": BOARD,
+    "passive_board": BOARD + "[passive]\n",
+    "passive_third": BOARD + '[passive]\nwrite = "third"\n',
+    "passive_smu": passive(SMU),
+    "passive_b1500a": passive(SMU_B1500A),
     "smu": SMU,
     "smu_2636b": SMU_2636B,
     "smu_3706a": SMU_3706A,

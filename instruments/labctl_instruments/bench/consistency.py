@@ -14,6 +14,7 @@ from labctl_instruments.bench.equipment import (
     OPTIONAL_ROLES,
     ROLES_OF_A_FAULT,
     ROLES_OF_A_KIND,
+    SENSED_BY_CABLES,
 )
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
 from labctl_instruments.bench.virtual_tables import ConvertersTable, FaultTable, VirtualTable
@@ -27,6 +28,7 @@ def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
     yield from _roles(bench)
     yield from _chip_source(bench)
     yield from _faults(bench)
+    yield from _measurement(bench)
     if bench.kind == "smu":
         yield from _rows(bench)
         yield from _lines(bench)
@@ -35,6 +37,20 @@ def contradictions(bench: BenchFile) -> Iterable[tuple[str, str]]:
         for table in ("lines", "rows"):
             if getattr(bench, table):
                 yield table, "a board bench has no matrix: the board drives its lines itself"
+
+
+def _measurement(bench: BenchFile) -> Iterable[tuple[str, str]]:
+    """Yield what instruments of a bench cannot do of what [measurement] asks."""
+    if bench.measurement.sense == "four-wire":
+        if bench.kind == "board":
+            yield "measurement", "sense = 'four-wire' is for source-meters; this bench has a board"
+        for name, table in bench.instruments.items():
+            if table.driver in SENSED_BY_CABLES:
+                yield (
+                    f"instruments.{name}",
+                    f"driver '{table.driver}' cannot be told sense = 'four-wire': its sense "
+                    "terminals are what they are cabled to",
+                )
 
 
 _NAME = re.compile(r"[A-Za-z][\w-]*")

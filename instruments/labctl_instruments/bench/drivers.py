@@ -30,7 +30,7 @@ BUILT_IN = {
     "thermal-chuck": "thermal_chuck:ThermalChuck",
 }
 """Module and class of each of our own drivers; they are found in a tree that is not installed."""
-ROLES_FOR_OTHERS = ("bit-line", "source-line", "word-line", "pulser", "chuck")
+ROLES_FOR_OTHERS = ("bit-line", "source-line", "word-line", "inhibit", "pulser", "chuck")
 """Roles that other people's drivers can fill: the rest needs more than a driver."""
 
 

@@ -80,3 +80,5 @@ LAYOUTS: Mapping[str, MatrixLayout] = {
     "keithley-3706a": LAYOUT_3706A,
 }
 """Crosspoints of the drivers that switch."""
+SENSED_BY_CABLES = ("keysight-b1500a-hrsmu", "keysight-b1500a-mpsmu")
+"""Drivers of source-meters that have no setting for a remote sense."""

@@ -236,7 +236,7 @@ def _known_stuck(info: BenchInfo) -> Int8Array:
 
 def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardStation:
     from labctl_instruments.drivers.array_test_board import ArrayTestBoard
-    from labctl_instruments.station.board import BoardStation
+    from labctl_instruments.station.board import BoardSettings, BoardStation
 
     ((name, table),) = file.with_role("board").items()
     return BoardStation(
@@ -244,7 +244,7 @@ def _board_station(file: BenchFile, info: BenchInfo, access: Access) -> BoardSta
         info,
         _bench_time(file, access),
         known_stuck=_known_stuck(info),
-        sweep_dwell=file.measurement.sweep_dwell,
+        settings=BoardSettings(file.measurement.sweep_dwell, file.measurement.zero),
         on_close=access.on_close,
     )
 
@@ -253,6 +253,7 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
     from labctl_instruments.drivers.keithley707b import Keithley707B
     from labctl_instruments.drivers.keithley3706a import Keithley3706A
     from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
+    from labctl_instruments.station.passive_smu import PassiveSmuStation
     from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
 
     opened: dict[str, Keithley2636B] = {}
@@ -277,11 +278,11 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
         return cast("PulseSource", _plain(name, table, access))
 
     ((pulser, pulser_table),) = file.with_role("pulser").items()
-    channel = next(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
+    channel = min(at.channel for at in file.wiring.rows.values() if at.instrument == pulser)
     instruments = SmuInstruments(
         bit=smu("bit-line"),
         source=smu("source-line"),
-        gate=smu("word-line"),
+        gate=smu("word-line" if file.passive is None else "inhibit"),
         pulser=pulse_source(pulser, pulser_table),
         pulser_channel=channel,
         matrices={
@@ -290,12 +291,18 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
         },
         wiring=file.wiring,
     )
-    return SmuStation(
+    kind = SmuStation if file.passive is None else PassiveSmuStation
+    return kind(
         instruments,
         info,
         _bench_time(file, access),
         known_stuck=_known_stuck(info),
-        settings=SmuSettings(file.measurement.read_gate, file.measurement.nplc),
+        settings=SmuSettings(
+            file.measurement.read_gate,
+            file.measurement.nplc,
+            four_wire=file.measurement.sense == "four-wire",
+            zero=file.measurement.zero,
+        ),
         on_close=access.on_close,
     )
 

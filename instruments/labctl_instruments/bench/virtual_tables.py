@@ -46,7 +46,7 @@ class ConvertersTable(Table):
     """How far a virtual board's converters are from ideal: standard deviations among them."""
 
     offset: NotNegative = 0.0
-    """Current that a converter adds, in A."""
+    """Current that a converter adds, in A; single reads meet it too."""
     gain: NotNegative = 0.0
     """Relative error of its scale."""
     bow: NotNegative = 0.0

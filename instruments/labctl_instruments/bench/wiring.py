@@ -118,6 +118,11 @@ class Wiring:
         """Return the layout of a mainframe."""
         return self.layouts.get(matrix, LAYOUT_707B)
 
+    @property
+    def has_word_lines(self) -> bool:
+        """Whether any word line is on a column: cells without a transistor have none."""
+        return any(line.kind == "WL" for line in self.columns)
+
     def row_of(self, instrument: str, channel: int = 1) -> str:
         """Return the row letter on which an instrument's channel hangs; KeyError without one."""
         for letter, terminal in self.rows.items():

@@ -220,6 +220,10 @@ class Chip:
         """Return what cells alone carry at a voltage, shape (n,), in A: no noise, no event."""
         return np.asarray(current(self.model, 1.0, voltage) * self.conductances(index, time))
 
+    def converter_offsets(self, index: npt.ArrayLike) -> FloatArray:
+        """Return what the converters of the cells' source lines add to a read, (n,), in A."""
+        return self._periphery.offsets(self._cells(index) // self.geometry.columns)
+
     @property
     def is_lossy(self) -> bool:
         """Whether wires or leads take a part of the drivers' voltages."""

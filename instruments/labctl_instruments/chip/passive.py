@@ -188,3 +188,42 @@ class PassiveCells:
             raise ChipError(f"chip: cell {cell} does not exist; there are {geometry.n_cells}")
         line, column = divmod(cell, geometry.columns)
         return line // geometry.rows, line % geometry.rows, column
+
+
+def noise_of_lines(
+    chip: Chip,
+    pe: int,
+    found: LineCurrents,
+    measured: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]],
+    when: tuple[int, float],
+) -> float:
+    """Return the read noise of the current out of some bit and some source lines, in A.
+
+    Only cells on a line that is measured draw a number, so that answers depend on what was asked
+    of a cell and not on which of its neighbours were read before.
+
+    Parameters
+    ----------
+    chip : Chip
+        A passive chip.
+    pe : int
+        The array.
+    found : LineCurrents
+        What flows in it without noise.
+    measured : pair of ndarray of shape (columns,), (rows,), bool
+        The lines whose current is measured together.
+    when : (int, float)
+        Conversions averaged, and the bench time, in s.
+    """
+    averages, time = when
+    bit, source = measured
+    seen = found.bit_voltages - found.source_voltages[:, np.newaxis]
+    # A cell between two measured lines adds to one what it takes from the other.
+    ways = bit.astype(np.float64) - source.astype(np.float64)[:, np.newaxis]
+    rows, columns = np.nonzero((np.abs(seen) >= _NOTHING) & (ways != 0.0))
+    cells = (pe * chip.geometry.rows + rows) * chip.geometry.columns + columns
+    total = 0.0
+    for cell, way, volts in zip(cells, ways[rows, columns], seen[rows, columns], strict=True):
+        noisy = chip.currents([cell], float(volts), averages, time)
+        total += float(way * (noisy - chip.quiet_currents([cell], float(volts), time))[0])
+    return total

@@ -62,6 +62,10 @@ class Periphery:
         self._converters = Converters(converters, geometry, seed=seed)
         self._known: dict[int, tuple[Hashable, Request]] = {}
 
+    def offsets(self, lines: LineArray) -> FloatArray:
+        """Return what the converters of source lines add to a current, in A, shape (n,)."""
+        return self._converters.offsets(lines)
+
     def conversions_in_turn(self, rows: npt.ArrayLike, plan: MacPlan) -> int:
         """Return the conversions that one slot of a vector takes one after another, all blocks."""
         return self._converters.turns(np.asarray(rows, np.int64), plan)

@@ -23,6 +23,11 @@ class Keithley2400(VoltageSource):
         ":SENS:CURR:PROT %.9g",
         """Control the compliance, in A (float).""",
     )
+    remote_sense: float = Instrument.control(
+        ":SYST:RSEN?",
+        ":SYST:RSEN %d",
+        """Control whether voltages are sensed at the ends of the leads (1 or 0).""",
+    )
     limited: bool = Instrument.measurement(
         ":SENS:CURR:PROT:TRIP?", """Get whether the compliance holds now (bool).""", cast=bool
     )

@@ -20,6 +20,11 @@ class Keithley2450(VoltageSource):
         ":SOUR:VOLT:ILIM %.9g",
         """Control the compliance, in A (float).""",
     )
+    remote_sense: float = Instrument.control(
+        ":SENS:CURR:RSEN?",
+        ":SENS:CURR:RSEN %d",
+        """Control whether voltages are sensed at the ends of the leads (1 or 0).""",
+    )
     limited: bool = Instrument.measurement(
         ":SOUR:VOLT:ILIM:TRIP?", """Get whether the compliance holds now (bool).""", cast=bool
     )

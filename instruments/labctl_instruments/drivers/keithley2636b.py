@@ -65,6 +65,15 @@ class Keithley2636B(SourceMeterDriver, TspInstrument):
         self.execute(f"{self._smu}.source.limiti = {current:.9g}")
 
     @property
+    def remote_sense(self) -> float:
+        """Whether voltages are sensed at the ends of the leads, 1 or 0."""
+        return self.inquire_exactly(f"{self._smu}.sense")
+
+    @remote_sense.setter
+    def remote_sense(self, on: float) -> None:
+        self.execute(f"{self._smu}.sense = {on:.0f}")
+
+    @property
     def limited(self) -> bool:
         """Whether the compliance holds now."""
         return self.again(self._ask_limited)

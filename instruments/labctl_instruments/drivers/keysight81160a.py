@@ -40,7 +40,8 @@ class Keysight81160A(ScpiInstrument):
         channel : int
             1 or 2.
         voltage_limit : float
-            Highest level, in V; the instrument refuses more. Set, read back and compared.
+            Highest level, in V; the instrument refuses more. Set, read back and compared. Below 0
+            the channel pulses from 0 V down, as far as that.
 
         Raises
         ------
@@ -59,7 +60,8 @@ class Keysight81160A(ScpiInstrument):
         """
         shaping = (
             f":PULS:WIDT{channel} {_SHORTEST:.9g};:PULS:PER{channel} {period:.9g};"
-            f":PULS:WIDT{channel} {width:.9g};:VOLT{channel}:HIGH {high:.9g};"
+            f":PULS:WIDT{channel} {width:.9g};"
+            f":VOLT{channel}:{'HIGH' if high > 0 else 'LOW'} {high:.9g};"
             f":BURS{channel}:NCYC {count:d};:SYST:ERR?"
         )
         error = self.again(lambda: parse_error(self.ask(shaping)))
@@ -83,8 +85,15 @@ class Keysight81160A(ScpiInstrument):
         RefusalError
             If the instrument refused.
         """
+        self._start(f":TRIG{channel}")
+
+    def trigger_all(self) -> None:
+        """Make the bursts of both channels at the same time, once; see `trigger`."""
+        self._start("*TRG")
+
+    def _start(self, message: str) -> None:
         try:
-            self.ask_number(f":TRIG{channel};*OPC?")
+            self.ask_number(f"{message};*OPC?")
         except LostMessageError as error:
             raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
         except LostAnswerError as error:
@@ -109,10 +118,12 @@ class Keysight81160A(ScpiInstrument):
         self.write(f":OUTP{channel}:LOAD {_HIGH_IMPEDANCE:.9g}")
         self.write(f":FUNC{channel} PULS;:ARM:SOUR{channel} MAN")
         self.write(f":BURS{channel}:STAT 1;:BURS{channel}:NCYC 1")
-        self.write(f":VOLT{channel}:LOW 0")
-        self.write(f":VOLT{channel}:LIM:LOW 0;:VOLT{channel}:LIM:HIGH {voltage_limit:.9g}")
+        above, rest = ("HIGH", "LOW") if voltage_limit > 0 else ("LOW", "HIGH")
+        self.write(f":OUTP{channel}:POL {'NORM' if voltage_limit > 0 else 'INV'}")
+        self.write(f":VOLT{channel}:{rest} 0")
+        self.write(f":VOLT{channel}:LIM:{rest} 0;:VOLT{channel}:LIM:{above} {voltage_limit:.9g}")
         self.write(f":VOLT{channel}:LIM:STAT 1")
-        found = self.ask_number(f":VOLT{channel}:LIM:HIGH?")
+        found = self.ask_number(f":VOLT{channel}:LIM:{above}?")
         if abs(found - voltage_limit) > 1e-6:
-            raise ReadBackError(self.name, f"VOLT{channel}:LIM:HIGH", voltage_limit, found)
+            raise ReadBackError(self.name, f"VOLT{channel}:LIM:{above}", voltage_limit, found)
         self.check_errors()

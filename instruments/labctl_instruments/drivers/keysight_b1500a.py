@@ -293,7 +293,8 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         channel : int
             1 or 2.
         voltage_limit : float
-            Highest level, in V. The module has no limit of its own: `shape` refuses more.
+            Highest level, in V; of either sign. The module has no limit of its own: `shape`
+            refuses more.
 
         Raises
         ------
@@ -302,7 +303,7 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         """
         number = self._number(channel)
         self.write(f"CL {number}")
-        self._highest = voltage_limit
+        self._highest = abs(voltage_limit)
         self.execute(
             f"SIM 0;SPRM 1,1;SER {number},{_HIGH_IMPEDANCE:.9G};SPM {number},1;SPV {number},1,0,0"
         )
@@ -362,6 +363,10 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
             if time.monotonic() > until:
                 raise DialogueError(self.name, f"a burst of {self._duration:g} s does not end")
             is_running = self.inquire_number("SPST?")
+
+    def trigger_all(self) -> None:
+        """Make the bursts of both channels at the same time: a start is the module's anyway."""
+        self.trigger(1)
 
     def output_off(self) -> None:
         """Isolate both channels, then stop what runs."""

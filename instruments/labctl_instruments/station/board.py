@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,16 @@ _MAC_PLANS = 64
 _MAC_BYTES_A_MESSAGE = 2**25
 
 
+@dataclass(frozen=True)
+class BoardSettings:
+    """How a board bench measures, where a procedure does not say."""
+
+    sweep_dwell: float = 1e-3
+    """Time at each point of a sweep, in s."""
+    zero: bool = False
+    """Whether what is read at 0 V, the converters' offset, is taken off each read."""
+
+
 class BoardStation(BoundStation):
     """A bench whose array-test board serves blocks of cells.
 
@@ -50,8 +61,8 @@ class BoardStation(BoundStation):
         How time passes.
     known_stuck : ndarray of shape (pe, row, col), int8
         Stuck classes by the chip file.
-    sweep_dwell : float
-        Time at each point of a sweep, in s.
+    settings : BoardSettings, optional
+        How it measures.
     on_close : iterable of callable
         What else ends with the station.
     """
@@ -65,11 +76,12 @@ class BoardStation(BoundStation):
         bench_time: BenchTime,
         *,
         known_stuck: Int8Array,
-        sweep_dwell: float = 1e-3,
+        settings: BoardSettings | None = None,
         on_close: Iterable[Callable[[], None]] = (),
     ) -> None:
         self._board = board
-        self._dwell = sweep_dwell
+        chosen = settings or BoardSettings()
+        self._dwell, self._zero = chosen.sweep_dwell, chosen.zero
         self._output_on = False
         self._plans: dict[tuple[int, bytes], tuple[int, MacPlan]] = {}
         self._saturated = 0
@@ -88,11 +100,20 @@ class BoardStation(BoundStation):
         index = cells.index(self.geometry)
         self._energise()
         blocks = [
-            self._board.read_cells(index[start : start + _PARALLEL_CELLS], voltage, averages)
+            self._read_block(index[start : start + _PARALLEL_CELLS], voltage, averages)
             for start in range(0, len(index), _PARALLEL_CELLS)
         ]
         currents = blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0), *blocks])
         return np.asarray(currents / voltage)
+
+    def _read_block(
+        self, index: npt.NDArray[np.int64], voltage: float, averages: int
+    ) -> FloatArray:
+        """Return the currents of cells that one message can serve, (n,), in A."""
+        currents = self._board.read_cells(index, voltage, averages)
+        if self._zero:
+            currents = currents - self._board.read_cells(index, 0.0, averages)
+        return currents
 
     def pulse(self, cells: Cells, kind: Kind, amplitude: Value, width: Value, gate: Value) -> None:
         """Give each cell one programming pulse; see `Station.pulse`."""

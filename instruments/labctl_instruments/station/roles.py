@@ -48,7 +48,10 @@ class SourceMeter(Quieted, Protocol):
         ...
 
     def secure(self, setting: str, value: float) -> None:
-        """Set `current_limit` (A), read it back and compare; ReadBackError if it differs."""
+        """Set `current_limit` (A), read it back and compare; ReadBackError if it differs.
+
+        The same for `remote_sense` (1 or 0), where a bench measures with four wires.
+        """
         ...
 
     def force(self, voltage: float) -> None:
@@ -75,7 +78,10 @@ class PulseSource(Quieted, Protocol):
         """Take a step that may be taken twice, and once more while an answer is lost."""
 
     def prepare(self, channel: int, *, voltage_limit: float) -> None:
-        """Make triggered pulses from 0 V that no message can bring above a limit, in V."""
+        """Make triggered pulses from 0 V that no message can bring above a limit, in V.
+
+        A negative limit makes pulses below 0 V.
+        """
         ...
 
     def shape(self, channel: int, *, high: float, width: float, period: float, count: int) -> None:
@@ -88,4 +94,8 @@ class PulseSource(Quieted, Protocol):
 
     def trigger(self, channel: int) -> None:
         """Give the burst, once, and wait until it is over."""
+        ...
+
+    def trigger_all(self) -> None:
+        """Give the bursts of all channels that are on, at the same time, once, and wait."""
         ...

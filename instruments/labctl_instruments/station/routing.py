@@ -20,12 +20,16 @@ _KEPT_MOVES = 64
 
 
 class Lines:
-    """The lines of a chip in one order: bit lines, then source lines, then word lines."""
+    """The lines of a chip in one order: bit lines, then source lines, then word lines.
 
-    def __init__(self, geometry: Geometry) -> None:
+    Where cells have no transistor there are no word lines.
+    """
+
+    def __init__(self, geometry: Geometry, *, passive: bool = False) -> None:
         self._geometry = geometry
         self._bits = geometry.pes * geometry.columns
-        self.count = self._bits + 2 * geometry.n_lines
+        self._words = 0 if passive else geometry.n_lines
+        self.count = self._bits + geometry.n_lines + self._words
 
     def bit(self, pe: int, columns: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return the positions of bit lines `columns` of a PE."""
@@ -45,7 +49,7 @@ class Lines:
         for kind, count in (
             ("BL", self._bits),
             ("SL", self._geometry.n_lines),
-            ("WL", self._geometry.n_lines),
+            ("WL", self._words),
         ):
             for number in range(count):
                 yield Line(kind, number)
@@ -76,7 +80,8 @@ class Routing:
 
     def __init__(self, wiring: Wiring, matrices: Mapping[str, Matrix], geometry: Geometry) -> None:
         self._matrices = matrices
-        columns = [wiring.columns[line] for line in Lines(geometry).names()]
+        lines = Lines(geometry, passive=not wiring.has_word_lines)
+        columns = [wiring.columns[line] for line in lines.names()]
         self._matrix_of = [column.matrix for column in columns]
         self._crosspoints = [
             [column.crosspoint(row) for row in column.layout.rows] for column in columns

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
-from labctl_instruments.bench.wiring import ROW_LETTERS, Wiring
+from labctl_instruments.bench.wiring import ROW_LETTERS, Terminal, Wiring
 from labctl_instruments.drivers.keithley_switch import KeithleySwitch
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES
 from labctl_instruments.errors import StationError
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
-from labctl_instruments.station.bias import Address, Biases, Terminals, each
+from labctl_instruments.station.bias import Address, Biases, Configurations, Terminals, each
 from labctl_instruments.station.bound import BoundStation
 from labctl_instruments.station.mac_request import check_lines, check_mac, digitise
 from labctl_instruments.station.protocol import (
@@ -73,6 +73,10 @@ class SmuSettings:
     """Word-line voltage of a read, in V."""
     nplc: float
     """Integration of a reading, in power-line cycles."""
+    four_wire: bool = False
+    """Whether the source-meters sense the voltages they force at the ends of their leads."""
+    zero: bool = False
+    """Whether what is read without the cell's current is taken off each read."""
 
 
 class SmuStation(BoundStation):
@@ -110,15 +114,17 @@ class SmuStation(BoundStation):
         on_close: Iterable[Callable[[], None]] = (),
     ) -> None:
         self._use = instruments
-        self._read_gate = settings.read_gate
-        self._biases = Biases(bench.geometry, _terminals(instruments))
+        self._read_gate = 0.0 if bench.passive is not None else settings.read_gate
+        self._zero = settings.zero
+        self._biases: Configurations = self._biases_of(bench)
         self._routing = Routing(instruments.wiring, instruments.matrices, bench.geometry)
         self._forced = {"bit": 0.0, "gate": 0.0}
         self._averages = 1
-        self._burst: _Burst | None = None
+        self._burst: Burst | None = None
         self._output_on = False
         self._saturated = 0
-        _prepare(instruments, bench, settings.nplc)
+        _prepare(instruments, bench, settings)
+        self._prepare_pulser(bench)
         admission = Admission(bench, np.zeros(bench.geometry.n_cells, dtype=np.int64))
         order = instruments.in_order_of_rest()
         super().__init__(admission, bench_time, known_stuck, order, on_close)
@@ -162,7 +168,7 @@ class SmuStation(BoundStation):
         for k, one in enumerate(each(cells)):
             alone = pulses.only(k)
             at = self._biases.pulsing(one, PulseKind(int(alone.kinds[0])))
-            burst = _Burst(float(alone.amplitudes[0]), float(alone.widths[0]), 1)
+            burst = Burst(float(alone.amplitudes[0]), float(alone.widths[0]), 1)
             self._shape(at, burst, float(alone.gates[0]))
             self._admission.write_down_pulses(alone)
             self._fire()
@@ -176,14 +182,14 @@ class SmuStation(BoundStation):
         (one,) = each(cell)
         self._energise()
         self._quiet()
-        self._use.bit.secure("current_limit", compliance)
+        self._limited.secure("current_limit", compliance)
         try:
             # The dwell of a point is the instruments' own; the ledger says so with NaN.
             self._admission.write_down_sweep(cell, levels, dwell=np.nan, gate=gate)
             points = [self._sweep_point(one, float(level), gate) for level in levels]
         finally:
             self._quiet()
-            self._use.bit.secure("current_limit", self.bench.envelope.current)
+            self._limited.secure("current_limit", self.bench.envelope.current)
         return Sweep(np.array([i for i, _ in points]), np.array([held for _, held in points]))
 
     def stress(self, cells: Cells, voltage: float, width: float, count: int) -> None:
@@ -243,6 +249,18 @@ class SmuStation(BoundStation):
         self._use.pulser.again(self._connect_pulser)
         self._output_on = True
 
+    @property
+    def _limited(self) -> SourceMeter:
+        """The source-meter that measures sweeps, and holds them to their compliance."""
+        return self._use.bit
+
+    def _biases_of(self, bench: BenchInfo) -> Configurations:
+        return Biases(bench.geometry, terminals_of(self._use))
+
+    def _prepare_pulser(self, bench: BenchInfo) -> None:
+        channel = self._use.pulser_channel
+        self._use.pulser.prepare(channel, voltage_limit=bench.envelope.voltage)
+
     def _connect_pulser(self) -> None:
         self._use.pulser.set_output(self._use.pulser_channel, on=True)
         self._use.pulser.check_errors()
@@ -270,7 +288,15 @@ class SmuStation(BoundStation):
         self._route(rows)
         self._force("gate", self._read_gate)
         self._force("bit", voltage)
-        return self._average(averages)
+        current = self._average(averages)
+        if self._zero:
+            self._take_the_cell_away()
+            current -= self._average(averages)
+        return current
+
+    def _take_the_cell_away(self) -> None:
+        """Leave of a read what is not the cell's: its transistor closes, the bit line stays."""
+        self._force("gate", 0.0)
 
     def _average(self, averages: int) -> float:
         """Return the mean of `averages` readings; what flows into the source SMU reads negative."""
@@ -284,7 +310,7 @@ class SmuStation(BoundStation):
             left -= several
         return -total / averages
 
-    def _shape(self, rows: RowArray, burst: _Burst, gate: float) -> None:
+    def _shape(self, rows: RowArray, burst: Burst, gate: float) -> None:
         """Route, shape the burst and open the gate; nothing pulses yet."""
         self._route(rows)
         if burst != self._burst:
@@ -292,15 +318,18 @@ class SmuStation(BoundStation):
             period = max(_SHORTEST_PERIOD, 2 * burst.width)
             if burst.pulses > 1:
                 period = burst.width + _PAUSE
-            self._use.pulser.shape(
-                self._use.pulser_channel,
-                high=burst.amplitude,
-                width=burst.width,
-                period=period,
-                count=burst.pulses,
-            )
+            self._shape_pulser(burst, period)
             self._burst = burst
         self._force("gate", gate)
+
+    def _shape_pulser(self, burst: Burst, period: float) -> None:
+        self._use.pulser.shape(
+            self._use.pulser_channel,
+            high=burst.amplitude,
+            width=burst.width,
+            period=period,
+            count=burst.pulses,
+        )
 
     def _fire(self) -> None:
         self._use.pulser.trigger(self._use.pulser_channel)
@@ -347,38 +376,50 @@ def _switch_on(smu: SourceMeter) -> None:
     smu.check_errors()
 
 
-class _Burst(NamedTuple):
+class Burst(NamedTuple):
+    """Equal pulses one after the other."""
+
     amplitude: float
+    """In V."""
     width: float
+    """Of each, in s."""
     pulses: int
+    """How many."""
 
 
-def _bursts(voltage: float, width: float, count: int) -> Iterable[_Burst]:
+def _bursts(voltage: float, width: float, count: int) -> Iterable[Burst]:
     for start in range(0, count, MOST_PULSES):
-        yield _Burst(voltage, width, min(MOST_PULSES, count - start))
+        yield Burst(voltage, width, min(MOST_PULSES, count - start))
 
 
-def _terminals(use: SmuInstruments) -> Terminals:
+def terminals_of(use: SmuInstruments) -> Terminals:
+    """Return the row numbers of instruments, by the wiring of their bench."""
+
     def number(name: str, channel: int = 1) -> int:
         return ROW_LETTERS.index(use.wiring.row_of(name, channel))
 
+    letters = use.wiring.rows.items()
+    other = 3 - use.pulser_channel
+    has_pair = any(at == Terminal(use.pulser.name, other) for _, at in letters)
     return Terminals(
         ground=number("ground"),
         bit=number(use.bit.name),
         source=number(use.source.name),
         gate=number(use.gate.name),
         pulser=number(use.pulser.name, use.pulser_channel),
+        pulser_below=number(use.pulser.name, other) if has_pair else -1,
     )
 
 
-def _prepare(use: SmuInstruments, bench: BenchInfo, nplc: float) -> None:
+def _prepare(use: SmuInstruments, bench: BenchInfo, settings: SmuSettings) -> None:
     """Bring all instruments to rest, then set and read back their limits."""
     envelope = bench.envelope
     for instrument in use.in_order_of_rest():
         instrument.check_identity()
         instrument.output_off()
     for smu in (use.bit, use.source, use.gate):
-        smu.prepare(nplc=nplc, current_limit=envelope.current)
-    use.pulser.prepare(use.pulser_channel, voltage_limit=envelope.voltage)
+        smu.prepare(nplc=settings.nplc, current_limit=envelope.current)
+        if settings.four_wire:
+            smu.secure("remote_sense", 1.0)
     for matrix in use.matrices.values():
         matrix.prepare()

@@ -7,13 +7,15 @@ staircase, which measures each of its levels once, is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from labctl_instruments.chip.passive import noise_of_lines
 from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.limiting import (
@@ -28,6 +30,7 @@ from labctl_instruments.virtual.routing import (
     ArrayLines,
     Conflict,
     Drive,
+    FloatArray,
     Router,
     Terminal,
 )
@@ -67,6 +70,21 @@ class Train:
     """How many."""
 
 
+@dataclass(frozen=True)
+class Cabling:
+    """What lies between the instruments of a bench and the pads of its chip."""
+
+    lead: float = 0.0
+    """Resistance from a terminal through matrix and cable to each line's probe, in ohm; what a
+    remote sense takes off."""
+    contact: float = 0.0
+    """Resistance of the probe on each pad, in ohm."""
+    leakage: float = 0.0
+    """Conductance between each driven bit line and each driven source line, in S."""
+    offset: float = 0.0
+    """Current that a meter reads at none, in A."""
+
+
 class ProbedChip:
     """A chip between a router's lines.
 
@@ -80,10 +98,20 @@ class ProbedChip:
         Bench time.
     log : DialogueLog
         Where conflicts and hot switching are told.
+    cabling : Cabling
+        What lies between the instruments and the chip.
     """
 
-    def __init__(self, chip: Chip, router: Router, clock: Clock, log: DialogueLog) -> None:
+    def __init__(
+        self,
+        chip: Chip,
+        router: Router,
+        clock: Clock,
+        log: DialogueLog,
+        cabling: Cabling = Cabling(),
+    ) -> None:
         self._chip = chip
+        self._cabling = cabling
         self._router = router
         self._clock = clock
         self._log = log
@@ -143,47 +171,90 @@ class ProbedChip:
         node = self._router.node_of(terminal)
         asked = drives[node].voltage if node in drives else 0.0
         standing = self._standing()
-        current, voltage, limited = 0.0, asked, node in standing.limited
+        voltage, limited = asked, node in standing.limited
+        current = self._cabling.offset + self._leaking(node) if averages else 0.0
         for pe, lines in standing.arrays:
-            found = self._hold(pe, lines, width=0.0, averages=averages, limited=standing.is_by_line)
+            noisy = 0 if self._chip.is_passive else averages
+            found = self._hold(pe, lines, width=0.0, averages=noisy, limited=standing.is_by_line)
             bit, source = lines.bit_node == node, lines.source_node == node
             current += float(found.bit_lines[bit].sum() + found.source_lines[source].sum())
+            if averages and self._chip.is_passive:
+                when = (averages, self._clock.now())
+                current += noise_of_lines(self._chip, pe, found, (bit, source), when)
             if limited:
                 settled = np.concatenate([found.bit_voltages[bit], found.source_voltages[source]])
                 if settled.size:
                     voltage = float(settled[np.abs(settled).argmin()])
         return voltage, current * self._router.share(terminal), limited
 
+    def _leaking(self, node: int) -> float:
+        """Return what flows from a node's lines to others through the insulation, in A.
+
+        It does so whether cells conduct or not; lines that nothing drives leak nothing.
+        """
+        if not self._cabling.leakage:
+            return 0.0
+        out = 0.0
+        for pe in range(self._router.geometry.pes):
+            lines = self._router.lines(pe, self._drives())
+            across = np.nan_to_num(lines.bit - lines.source[:, np.newaxis])
+            out += float(across[:, lines.bit_node == node].sum())
+            out -= float(across[lines.source_node == node].sum())
+        return self._cabling.leakage * out
+
     def pulse(self, terminal: Terminal, level: float, *, width: float, count: int = 1) -> None:
         """Bring a terminal to `level` V for `width` s, `count` times; the clock is the caller's."""
+        self.pulse_together({terminal: Train(level, width, count)})
+
+    def pulse_together(self, trains: Mapping[Terminal, Train]) -> None:
+        """Let terminals give their trains, the pulses of equal trains at the same time.
+
+        Trains that differ in width or count are given one after the other [chosen: pulses that
+        overlap in part are no instant].
+        """
         self.before_change()
-        self._pulse(terminal, Train(level, width, count), MOST_PULSES_OF_A_BURST)
+        alike = Counter((train.width, train.count) for train in trains.values())
+        for width, count in alike:
+            levels = {
+                terminal: train.level
+                for terminal, train in trains.items()
+                if (train.width, train.count) == (width, count)
+            }
+            self._pulse(levels, (width, count), MOST_PULSES_OF_A_BURST)
 
     def _take_trains(self) -> None:
         """Let terminals that run by themselves give the pulses that are due."""
         for terminal in self._runners:
             train = terminal.due(self._clock.now())
             if train is not None:
-                self._pulse(terminal, train, MOST_PULSES_OF_A_RUN)
+                self._pulse(
+                    {terminal: train.level}, (train.width, train.count), MOST_PULSES_OF_A_RUN
+                )
 
-    def _pulse(self, terminal: Terminal, train: Train, most: int) -> None:
-        """Let pulses act, each on what the last has left; of harmful ones the first `most`."""
+    def _pulse(self, levels: Mapping[Terminal, float], train: tuple[float, int], most: int) -> None:
+        """Let pulses act, each on what the last has left; of harmful ones the first `most`.
+
+        `levels` are those of the terminals that pulse at the same time, `train` their width (s) and
+        how many there are.
+        """
         drives = dict(self._drives())
-        node = self._router.node_of(terminal)
-        if node not in drives:
-            return
-        drives[node] = replace(drives[node], voltage=train.level)
+        width, count = train
+        for terminal, level in levels.items():
+            node = self._router.node_of(terminal)
+            if node in drives:
+                drives[node] = replace(drives[node], voltage=level)
         for pe, lines in self._arrays(drives):
-            if train.count > 1 and not _is_harmful(lines):
-                self._stress(pe, lines, width=train.width, count=train.count)
+            if count > 1 and not _is_harmful(lines):
+                self._stress(pe, lines, width=width, count=count)
                 continue
-            if train.count > most:
-                told = f"{train.count} pulses of {terminal.name}: the first {most} act"
+            if count > most:
+                names = " and ".join(terminal.name for terminal in levels)
+                told = f"{count} pulses of {names}: the first {most} act"
                 self._log.event(self._clock.now(), "chip", told)
-            for _ in range(min(train.count, most)):
+            for _ in range(min(count, most)):
                 settled = self._settled([(pe, lines)], drives)
                 ((_, held),) = settled.arrays
-                self._hold(pe, held, width=train.width, averages=0, limited=settled.is_by_line)
+                self._hold(pe, held, width=width, averages=0, limited=settled.is_by_line)
 
     def weaken(self, name: str, limit: float) -> None:
         """Let the source `name` deliver no more than `limit` A from now on: it is broken."""
@@ -237,12 +308,13 @@ class ProbedChip:
         return self._known_arrays
 
     def _arrays(self, drives: dict[int, Drive]) -> Iterator[tuple[int, ArrayLines]]:
-        """Yield the arrays of which a word line is on."""
-        if not any(drive.voltage > 0.0 for drive in drives.values()):
+        """Yield the arrays of which a word line is on; passive ones where anything is driven."""
+        is_passive = self._chip.is_passive
+        if not any(d.voltage > 0.0 or (is_passive and d.voltage) for d in drives.values()):
             return
         for pe in range(self._router.geometry.pes):
             lines = self._router.lines(pe, drives)
-            if (lines.word > 0.0).any():
+            if is_passive or (lines.word > 0.0).any():
                 yield pe, lines
 
     def _settled(self, arrays: Arrays, drives: dict[int, Drive]) -> Settled:
@@ -275,7 +347,19 @@ class ProbedChip:
             self._clock.now(),
             averages=averages,
             limits=(lines.bit_limit, lines.source_limit) if limited else None,
+            leads=self._leads(lines),
         )
+
+    def _leads(self, lines: ArrayLines) -> tuple[FloatArray, FloatArray] | None:
+        """Return the leads of the lines, where a remote sense makes some shorter than others."""
+        lead, contact = self._cabling.lead, self._cabling.contact
+        if not lead or not (lines.bit_remote.any() or lines.source_remote.any()):
+            return None
+        bit, source = (
+            np.where(is_remote, contact, lead + contact)
+            for is_remote in (lines.bit_remote, lines.source_remote)
+        )
+        return bit, source
 
     def _stress(self, pe: int, lines: ArrayLines, *, width: float, count: int) -> None:
         seen = np.nan_to_num(lines.bit[np.newaxis, :] - lines.source[:, np.newaxis])

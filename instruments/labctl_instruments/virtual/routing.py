@@ -18,8 +18,11 @@ from labctl_instruments.bench.wiring import ROW_LETTERS, Line, MatrixLayout, Wir
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 N_ROWS = len(ROW_LETTERS)
+_NOWHERE = -1
+"""Column of lines that there are not."""
 SAME_VOLTAGE = 1e-3
 """Sources that differ by less, in V, share a node without harm."""
 
@@ -32,6 +35,8 @@ class Drive:
     """Voltage it forces, in V."""
     limit: float
     """Largest current it delivers, in A."""
+    is_remote: bool = False
+    """Whether it forces its voltage at the ends of the lines' leads, by sense wires."""
     is_weak: bool = False
     """Whether it gives way to any other source: an output that is off, but not disconnected."""
 
@@ -155,6 +160,8 @@ class ArrayLines:
         Node of each line, named by its lowest row; -1 for none.
     bit_limit, source_limit : ndarray of shape (columns,), (rows,)
         Largest current of the line's driver, in A.
+    bit_remote, source_remote : ndarray of shape (columns,), (rows,), bool
+        Whether the line's voltage is sensed at the end of its lead.
     """
 
     bit: FloatArray
@@ -164,6 +171,8 @@ class ArrayLines:
     source_node: IntArray
     bit_limit: FloatArray
     source_limit: FloatArray
+    bit_remote: BoolArray
+    source_remote: BoolArray
 
 
 class Router:
@@ -305,18 +314,28 @@ class Router:
         self._follow()
         voltage = np.full(N_ROWS + 1, np.nan)
         limit = np.full(N_ROWS + 1, np.inf)
+        remote = np.zeros(N_ROWS + 1, np.bool_)
         for node, drive in drives.items():
-            voltage[node], limit[node] = drive.voltage, drive.limit
+            voltage[node], limit[node], remote[node] = drive.voltage, drive.limit, drive.is_remote
         bit, source, word = (self._nodes(kind, pe) for kind in ("BL", "SL", "WL"))
         return ArrayLines(
-            voltage[bit], voltage[source], voltage[word], bit, source, limit[bit], limit[source]
+            voltage[bit],
+            voltage[source],
+            voltage[word],
+            bit,
+            source,
+            limit[bit],
+            limit[source],
+            remote[bit],
+            remote[source],
         )
 
     def _nodes(self, kind: str, pe: int) -> IntArray:
         """Return the node of each line of a kind; -1 (the last entry of a table) for none."""
         nodes = self._line_nodes.get((kind, pe))
         if nodes is None:
-            rows = self._row_of_column[self._columns[kind][pe]]
+            columns = self._columns[kind][pe]
+            rows = np.where(columns == _NOWHERE, -1, self._row_of_column[columns])
             nodes = self._line_nodes[kind, pe] = np.append(self._node_of_row, -1)[rows]
         return nodes
 
@@ -338,6 +357,8 @@ class Router:
         self._seen = self.crosspoints.version
 
     def _places(self, wiring: Wiring, kind: str, size: int) -> IntArray:
+        if kind == "WL" and not wiring.has_word_lines:
+            return np.full(self.geometry.pes * size, _NOWHERE)
         lines = [Line(kind, number) for number in range(self.geometry.pes * size)]
         columns = [wiring.columns[line] for line in lines]
         return np.array([self.crosspoints.column(c.matrix, c.number) for c in columns], np.int64)

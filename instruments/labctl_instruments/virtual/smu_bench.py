@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from labctl_instruments.bench.schema import BenchFile, InstrumentTable
+from labctl_instruments.bench.virtual_tables import VirtualTable
 from labctl_instruments.chip import Chip
 from labctl_instruments.errors import RackError
 from labctl_instruments.virtual.clock import Clock
@@ -29,7 +30,7 @@ from labctl_instruments.virtual.personas.keysight_b1500a_spgu import SpguModule
 from labctl_instruments.virtual.personas.scpi_source_meter import ScpiSourceMeterPersona
 from labctl_instruments.virtual.personas.source_measure_channel import SourceMeasureChannel
 from labctl_instruments.virtual.personas.switching import SwitchPersona
-from labctl_instruments.virtual.probed_chip import ProbedChip
+from labctl_instruments.virtual.probed_chip import Cabling, ProbedChip
 from labctl_instruments.virtual.routing import Ground, Router, Terminal
 
 PERSONAS = "labctl.personas"
@@ -46,7 +47,7 @@ _B1500A_SMUS: dict[str, ModuleKind] = {
 }
 _B1500A_SPGU = "keysight-b1500a-spgu"
 _PULSER = "keysight-81160a"
-SMU_ROLES = ("bit-line", "source-line", "word-line")
+SMU_ROLES = ("bit-line", "source-line", "word-line", "inhibit")
 
 
 def smu_personas(
@@ -55,8 +56,8 @@ def smu_personas(
     """Return the instruments of an SMU bench by their addresses, and what lies behind them."""
     matrices = bench.with_role("matrix")
     router = Router(bench.wiring, bench.geometry.geometry(), list(matrices))
-    probed = ProbedChip(chip, router, clock, log)
     virtual = bench.virtual
+    probed = ProbedChip(chip, router, clock, log, _cabling(virtual))
     seed = chip.seed if virtual is None or virtual.noise else None
 
     smus, pulsers = _with_roles(bench, SMU_ROLES), bench.with_role("pulser")
@@ -80,6 +81,17 @@ def smu_personas(
     for row, terminal in bench.wiring.rows.items():
         router.hang(row, outputs[terminal.instrument, terminal.channel])
     return personas, probed
+
+
+def _cabling(virtual: VirtualTable | None) -> Cabling:
+    if virtual is None:
+        return Cabling()
+    return Cabling(
+        lead=virtual.lead_resistance,
+        contact=virtual.contact_resistance,
+        leakage=virtual.leakage,
+        offset=virtual.offset,
+    )
 
 
 def _switches(

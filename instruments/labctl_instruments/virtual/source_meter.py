@@ -104,6 +104,8 @@ class Settings:
     """What is measured."""
     is_on: bool = False
     """Whether the output is on."""
+    is_remote: bool = False
+    """Whether voltages are sensed at the ends of the leads (4-wire)."""
     senses: dict[str, SenseSettings] = field(
         default_factory=lambda: {name: SenseSettings() for name in ("VOLT", "CURR", "RES")}
     )
@@ -257,7 +259,7 @@ class SourceMeter:
         step = self._source_span(source, settings.source) / self.model.source_steps
         level = round(source.level / step) * step
         if settings.source == "VOLT":
-            return Drive(level, source.limit)
+            return Drive(level, source.limit, is_remote=settings.is_remote)
         return Drive(math.copysign(source.limit, level), abs(level))
 
     def _source_span(self, source: SourceSettings, name: str) -> float:

@@ -14,6 +14,7 @@ PREPARE = [
     (b":OUTP1:LOAD 1000000", None),
     (b":FUNC1 PULS;:ARM:SOUR1 MAN", None),
     (b":BURS1:STAT 1;:BURS1:NCYC 1", None),
+    (b":OUTP1:POL NORM", None),
     (b":VOLT1:LOW 0", None),
     (b":VOLT1:LIM:LOW 0;:VOLT1:LIM:HIGH 3.5", None),
     (b":VOLT1:LIM:STAT 1", None),
@@ -65,3 +66,25 @@ def test_outputs_that_are_on_are_named():
 def test_shutting_down_isolates_both_channels_and_asks_nothing():
     with expected_protocol(Keysight81160A, [(b":OUTP1 0", None), (b":OUTP2 0", None)]) as pulser:
         pulser.shutdown()
+
+
+def test_a_channel_for_pulses_below_zero_rests_at_its_high_level_and_is_limited_below() -> None:
+    dialogue = [
+        (b":OUTP2 0", None),
+        (b":OUTP2:LOAD 1000000", None),
+        (b":FUNC2 PULS;:ARM:SOUR2 MAN", None),
+        (b":BURS2:STAT 1;:BURS2:NCYC 1", None),
+        (b":OUTP2:POL INV", None),
+        (b":VOLT2:HIGH 0", None),
+        (b":VOLT2:LIM:HIGH 0;:VOLT2:LIM:LOW -1.25", None),
+        (b":VOLT2:LIM:STAT 1", None),
+        (b":VOLT2:LIM:LOW?", b"-1.2500000E+00"),
+        (b":SYST:ERR?", b'+0,"No error"'),
+    ]
+    with expected_protocol(Keysight81160A, dialogue) as pulser:
+        pulser.prepare(2, voltage_limit=-1.25)
+
+
+def test_both_channels_are_triggered_by_one_message() -> None:
+    with expected_protocol(Keysight81160A, [(b"*TRG;*OPC?", b"1")]) as pulser:
+        pulser.trigger_all()

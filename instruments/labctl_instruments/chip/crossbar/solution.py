@@ -30,6 +30,8 @@ _NEWTON_ACCURACY = 1e-12
 """Error of Kirchhoff's current law, relative to the largest cell current, that is accepted."""
 _ROUNDING = 16.0 * float(np.finfo(np.float64).eps)
 """The same, relative to what a segment of wire carries with the largest drop over it."""
+_NOTHING = 1e-24
+"""The same, in A: less than an electron in a day."""
 _INNER_ACCURACY = 1e-6
 _MOST_ITERATIONS = 20_000
 _MOST_NEWTON_STEPS = 60
@@ -167,7 +169,7 @@ class _Crossbar:
     ) -> tuple[Drops, FloatArray]:
         residue = self._residue(drops, currents)
         for _ in range(_MOST_NEWTON_STEPS):
-            accepted = _NEWTON_ACCURACY * np.abs(currents).max()
+            accepted = _NEWTON_ACCURACY * np.abs(currents).max() + _NOTHING
             if _size(residue) <= accepted + _ROUNDING * max(self._wire) * _size(drops):
                 return drops, currents
             steps = self._corrections(slopes, residue, _INNER_ACCURACY)

@@ -163,6 +163,7 @@ class ArrayBoardPersona(ScpiPersona):
         order = self._order(cells)
         times = self._clock.now() + CONVERSION_TIME * averages * order
         currents = self._cellwise.currents(cells, voltage, averages, times)
+        currents = currents + self._chip.converter_offsets(cells)
         self._clock.charge(CONVERSION_TIME * averages * (order.max(initial=-1) + 1))
         return np.asarray(currents, layout.CURRENT)
 

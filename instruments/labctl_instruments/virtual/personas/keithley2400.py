@@ -171,7 +171,12 @@ class Keithley2400Persona(ScpiSourceMeterPersona):
         table.query(":SYSTem:LFRequency", lambda: int(LINE_FREQUENCY))
         table.command(":SYSTem:LFRequency", lambda _: None, Integer(50, 60))
         table.stored(":SYSTem:LFRequency:AUTO", Boolean(default=True))
-        table.stored(":SYSTem:RSENse", Boolean())
+        table.setting(
+            ":SYSTem:RSENse",
+            Boolean(),
+            lambda: self._set.is_remote,
+            lambda on: self.meter.change(lambda settings: setattr(settings, "is_remote", on)),
+        )
         table.stored(":SYSTem:GUARd", Choice(("OHMS", "CABLe"), default="CABL"))
         table.setting(
             ":SYSTem:AZERo[:STATe]",

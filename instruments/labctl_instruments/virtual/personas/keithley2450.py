@@ -201,7 +201,12 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
             self._sense(table, f"{head}:AVERage[:STATe]", Boolean(), name, "is_averaged")
             self._sense(table, f"{head}:AVERage:COUNt", Integer(1, 100), name, "average_count")
             table.stored(f"{head}:AVERage:TCONtrol", Choice(("REPeat", "MOVing"), default="REP"))
-            table.stored(f"{head}:RSENse", Boolean())
+            table.setting(
+                f"{head}:RSENse",
+                Boolean(),
+                lambda: self._set.is_remote,
+                lambda on: self.meter.change(lambda settings: setattr(settings, "is_remote", on)),
+            )
             table.stored(f"{head}:DELay:USER#", Number("S", 0.0, 10_000.0, style="%.6E"))
             table.stored(f"{head}:AZERo[:STATe]", Boolean(default=True))
         table.command("[:SENSe[1]]:AZERo:ONCE", lambda: self._clock.charge(3 / LINE_FREQUENCY))

@@ -163,7 +163,7 @@ def _channel_tables(smu: str, channel: SourceMeasureChannel) -> dict[str, TspTab
     def set_sense(value: float) -> None:
         if value not in (0, 1):
             raise ScpiError(-224, f"sense = {value}")
-        channel.sense = value
+        channel.sense_at(value)
 
     tables = {
         smu: TspTable(

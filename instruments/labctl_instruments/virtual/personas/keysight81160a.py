@@ -13,7 +13,7 @@ from labctl_instruments.virtual.clock import Clock
 from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.persona import GPIB_MESSAGE_TIME, ScpiPersona
 from labctl_instruments.virtual.probed_chip import ProbedChip, Train
-from labctl_instruments.virtual.routing import Drive
+from labctl_instruments.virtual.routing import Drive, Terminal
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -33,7 +33,7 @@ CHANNELS = (1, 2)
 SHAPES = ("SINusoid", "SQUare", "RAMP", "PULSe", "NOISe", "DC", "USER")
 
 
-@dataclass
+@dataclass(eq=False)
 class Channel:
     """One output; levels are those into an open output, in V."""
 
@@ -53,6 +53,8 @@ class Channel:
     limit_high: float = HIGHEST_OPEN
     limit_low: float = -HIGHEST_OPEN
     is_limited: bool = False
+    polarity: str = "NORM"
+    """INV: it rests at the high level and pulses to the low one."""
 
     @property
     def scale(self) -> float:
@@ -66,7 +68,13 @@ class Channel:
 
     def drive(self) -> Drive | None:
         """Return what the output does between pulses."""
-        return Drive(self.low, CURRENT) if self.is_on else None
+        rest = self.low if self.polarity == "NORM" else self.high
+        return Drive(rest, CURRENT) if self.is_on else None
+
+    @property
+    def peak(self) -> float:
+        """Level of its pulses, in V."""
+        return self.high if self.polarity == "NORM" else self.low
 
     def due(self, time: float) -> Train | None:
         """Return the pulses it has given by itself up to `time`, since last asked."""
@@ -75,7 +83,7 @@ class Channel:
         total = int((time - self.began) / self.period)
         count, self.given = total - self.given, total
         width = self.width if self.shape == "PULS" else self.period / 2
-        return Train(self.high, width, count) if count > 0 else None
+        return Train(self.peak, width, count) if count > 0 else None
 
     def begin(self, time: float) -> None:
         """Run by itself from `time` on, if the settings say so: continuous pulses or a square."""
@@ -179,7 +187,8 @@ class Keysight81160APersona(ScpiPersona):
         self._plain(table, ":OUTPut#[:STATe]", Boolean(), "is_on", self._warn_if_running)
         load = Number("OHM", 0.3, 1e6, SOURCE_IMPEDANCE, style="%.7E")
         self._plain(table, ":OUTPut#:LOAD", load, "load")
-        table.stored(":OUTPut#:POLarity", Choice(("NORMal", "INVerted"), default="NORM"))
+        polarity = Choice(("NORMal", "INVerted"), default="NORM")
+        self._plain(table, ":OUTPut#:POLarity", polarity, "polarity")
         table.stored(":OUTPut#:COMPlement", Boolean())
         table.stored(":TRACe:CHANnel#", Boolean())
         table.ignored(":DISPlay", ":SYSTem:BEEPer")
@@ -285,9 +294,19 @@ class Keysight81160APersona(ScpiPersona):
         self._put(channel, "is_on", True, self._warn_if_running)
 
     def _fire_all(self) -> None:
-        for number in CHANNELS:
-            if self._at(number).source == "MAN":
-                self._fire(number)
+        waiting = [
+            output
+            for output in self.outputs.values()
+            if output.source == "MAN" and output.is_on and output.shape == "PULS"
+        ]
+        counts = [output.cycles if output.is_burst else 1 for output in waiting]
+        if waiting:
+            trains: dict[Terminal, Train] = {
+                output: Train(output.peak, output.width, count)
+                for output, count in zip(waiting, counts, strict=True)
+            }
+            self._chip.pulse_together(trains)
+            self._clock.charge(max(n * o.period for n, o in zip(counts, waiting, strict=True)))
 
     def _fire(self, channel: int) -> None:
         """Make the burst that is shaped."""
@@ -297,7 +316,7 @@ class Keysight81160APersona(ScpiPersona):
         if not output.is_on or output.shape != "PULS":
             return
         count = output.cycles if output.is_burst else 1
-        self._chip.pulse(output, output.high, width=output.width, count=count)
+        self._chip.pulse(output, output.peak, width=output.width, count=count)
         self._clock.charge(count * output.period)
 
     def _reset(self) -> None:

@@ -21,7 +21,7 @@ from labctl_instruments.virtual.personas.keysight_b1500a_flex import (
     within,
 )
 from labctl_instruments.virtual.probed_chip import ProbedChip, Train
-from labctl_instruments.virtual.routing import Drive
+from labctl_instruments.virtual.routing import Drive, Terminal
 
 MODEL = "B1525A"
 SOURCE_IMPEDANCE = 50.0
@@ -270,11 +270,13 @@ class SpguModule:
             return
         is_counted = self.end_mode == COUNT
         count = int(self.condition if is_counted else self.condition / self.period)
+        trains: dict[Terminal, Train] = {}
         for channel in self.channels.values():
             pulse = channel.active.pulse()
             if channel.has_pulses:
                 peak = pulse.peak * channel.active.scale
-                self._chip.pulse(channel, peak, width=pulse.width, count=count)
+                trains[channel] = Train(peak, pulse.width, count)
+        self._chip.pulse_together(trains)
         self._clock.charge(count * self.period)
 
     def stop(self) -> None:

@@ -163,9 +163,9 @@ class SourceMeasureChannel:
         self._clock = clock
         self._noise = noise
         self._values = _defaults()
+        self.sense = 0.0
         self._drive = self._driven()
         self._last = Reading(0.0, 0.0, 0, 0.0, 0.0)
-        self.sense = 0.0
 
     def drive(self) -> Drive | None:
         """Return what the output does to its node."""
@@ -201,6 +201,13 @@ class SourceMeasureChannel:
         self._drive = self._driven()
         self._chip.after_change()
 
+    def sense_at(self, place: float) -> None:
+        """Sense voltages at the terminals (0) or at the ends of the leads (1)."""
+        self._chip.before_change()
+        self.sense = place
+        self._drive = self._driven()
+        self._chip.after_change()
+
     def is_limited(self) -> bool:
         """Return whether the limit holds the output now."""
         return self._values["source"]["output"] == ON and self._chip.measure(self, 0)[2]
@@ -230,7 +237,8 @@ class SourceMeasureChannel:
             is_apart = source["output"] == HIGH_Z or source["offmode"] == 2
             return None if is_apart else Drive(0.0, source["offlimiti"], is_weak=True)
         if source["func"] == DCVOLTS:
-            return Drive(self._quantised(source["levelv"], "v"), source["limiti"])
+            level = self._quantised(source["levelv"], "v")
+            return Drive(level, source["limiti"], is_remote=self.sense == 1)
         level = self._quantised(source["leveli"], "i")
         return Drive(math.copysign(source["limitv"], level), abs(level))
 
