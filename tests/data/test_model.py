@@ -89,7 +89,7 @@ LATER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["yao", "yao-quiet", "neurram"])
+@pytest.mark.parametrize("name", ["yao", "yao-quiet", "neurram", "ucsb-passive"])
 def test_what_a_published_device_does_not_tell_is_off(name: str) -> None:
     off = {"set_rate", "reset_rate", "switching_threshold", "flicker_noise", "overforming_rate",
            "wear_rate", "frailty_spread", "worn_low_share"}  # fmt: skip
