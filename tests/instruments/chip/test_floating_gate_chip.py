@@ -79,6 +79,22 @@ def test_a_bake_loses_charge_by_arrhenius() -> None:
     assert 3e7 < lifetime < 1.1e8
 
 
+def test_charge_that_leaked_in_a_bake_does_not_come_back_with_the_next_pulse() -> None:
+    quiet = CELL.with_parameters(detrapping_drift=0.0, detrapping_sigma=0.0, flicker_noise=0.0)
+    chip = chip_of(quiet.without_variation())
+    chip.imprint(CELLS, conductance(CELL, CELL.neutral_threshold + 0.2))
+    chip.pulse(CELLS, PulseKind.RESET, 4.5, 1e-5, 1.5, 0.0)
+    chip.set_temperature(423.15, 0.0)
+    chip.set_temperature(298.15, 1e8)
+    baked = threshold(CELL, chip.conductances(CELLS, 1e8))
+
+    chip.pulse(CELLS, PulseKind.RESET, 4.5, 1e-5, 1.5, 1e8)
+
+    pulsed = threshold(CELL, chip.conductances(CELLS, 1e8))
+    assert np.all(baked < CELL.neutral_threshold + 0.1)
+    np.testing.assert_allclose(pulsed - baked, CELL.program_step, rtol=0.2)
+
+
 def test_ten_years_at_room_temperature_move_a_cell_by_less_than_a_tenth() -> None:
     chip = chip_of(CELL)
     chip.imprint(CELLS, 1e-8)
