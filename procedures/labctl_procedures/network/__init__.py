@@ -14,6 +14,7 @@ from labctl_procedures.network.inference import InferenceResult, infer
 from labctl_procedures.network.mapping import MappingSettings, accuracy_quantized, map_network
 from labctl_procedures.network.matching import matched
 from labctl_procedures.network.models import load_network
+from labctl_procedures.network.onnx_import import read_module
 from labctl_procedures.network.plan import NetworkPlan
 from labctl_procedures.network.programming import (
     ErrorSource,
@@ -46,5 +47,6 @@ __all__ = [
     "map_network",
     "matched",
     "program",
+    "read_module",
     "train_in_situ",
 ]
