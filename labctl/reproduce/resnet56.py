@@ -43,6 +43,8 @@ T = TypeVar("T")
 COPIES = 4
 TUNED_WITH = 1500
 """Training images of one trial."""
+POOL = 3000
+"""Training images that they are drawn from, anew for each trial; all meet the array once."""
 QUANTIZED = 1000
 """Test images of the stage without a chip: exact cells are worked out on the host, slowly."""
 MATCHED = 192
@@ -139,8 +141,8 @@ def _codes(station: Station, plan: NetworkPlan, study: Study) -> ImageSet:
     images = study.images
     return ImageSet(
         f"{images.name}, before the last layer",
-        asked(images.train_images),
-        images.train_labels,
+        asked(images.train_images[:POOL]),
+        images.train_labels[:POOL],
         asked(images.test_images),
         images.test_labels,
     )
@@ -187,7 +189,7 @@ def _notes(found: _Stages) -> list[str]:
         "of no such step. That 1,500 images recover less without it is known from a floating-point "
         "model only (400 images), not from the array.",
         f"15 levels: exact cells, worked out on the host for {found.on_host} test images.",
-        "Interval: over choices of 1,500 training images, on one chip.",
+        f"Interval: over choices of {TUNED_WITH} of {POOL} training images, on one chip.",
     ]
 
 
