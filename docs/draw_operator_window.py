@@ -14,6 +14,7 @@ from labctl_gui import theme
 from labctl_gui.application import listen, make_application
 from labctl_gui.screenshot import live, settle, wait_for
 from labctl_gui.state.quantities import Quantity
+from labctl_gui.state.rack_desk import Trouble
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
 
@@ -98,7 +99,7 @@ def main() -> None:
 
 
 def draw_views(window: OperatorWindow) -> None:
-    """Draw the data browser, the network view and the simulation view."""
+    """Draw the views beside the array."""
     window.views.setCurrentWidget(window.runs)
     wait_for(lambda: window.runs.table.rowCount() == 3)
     window.runs.table.selectRow(0)
@@ -111,8 +112,43 @@ def draw_views(window: OperatorWindow) -> None:
     wait_for(lambda: window.session.network.verdict is not None, 300)
     live(0.3)
     draw(window, "network")
+    window.network.pages.setCurrentWidget(window.network.mapping)
+    live(0.3)
+    draw(window, "mapping")
+    draw_simulation(window)
+    draw_campaign(window)
+
+
+def draw_simulation(window: OperatorWindow) -> None:
+    """Plant faults, and ask the bench from the console."""
     window.views.setCurrentWidget(window.simulation)
+    window.session.rack.plant(Trouble("late", "board", share=0.01))
+    window.session.rack.plant(Trouble("timeout", "board", nth=400))
+    window.session.rack.settled(30)
+    for text in ("read 0/0:4/:", "time"):
+        window.session.order(text)
+    window.session.settled(60)
+    live(0.3)
     draw(window, "simulation")
+    window.session.rack.clear()
+
+
+def draw_campaign(window: OperatorWindow) -> None:
+    """Carry out a plan, and draw it while it goes on."""
+    window.show_view("campaign")
+    panel = window.campaign
+    panel.plan_box.setCurrentText("characterise")
+    panel.open_button.click()
+    wait_for(lambda: bool(window.campaigns.status.jobs), 60)
+    live(0.2)
+    panel.start_button.click()
+    panel.start_button.click()
+    wait_for(
+        lambda: {"done", "running"} <= {job.state for job in window.campaigns.status.jobs}, 300
+    )
+    draw(window, "campaign")
+    panel.stop_button.click()
+    wait_for(lambda: window.campaigns.status.is_idle, 300)
 
 
 if __name__ == "__main__":

@@ -245,7 +245,7 @@ class OperatorWindow(QMainWindow):
         self.desk.resizeDocks([docks["Run"], docks["Bench"]], sides, _ACROSS)
         self.desk.resizeDocks([docks["Bench"], docks["Queue"]], [high * 5, high * 3], down)
         self.desk.resizeDocks([docks["Live plot"], docks["Cell"]], [wide * 4, wide * 3], _ACROSS)
-        below = [high * 31 // 100, high * 14 // 100]
+        below = [high * 33 // 100, high * 12 // 100]
         self.desk.resizeDocks([docks["Live plot"], docks["Log"]], below, down)
 
     def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:

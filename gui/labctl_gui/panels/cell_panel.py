@@ -33,7 +33,8 @@ class CellPanel(QWidget):
         label_axis(self._item.getAxis("bottom"), PULSES)
         label_axis(self._item.getAxis("left"), Axis("Conductance", "S"))
         self._line = pg.PlotDataItem()
-        self._dots = {kind: pg.PlotDataItem() for kind in (READ, *PulseKind)}
+        dots = {"pen": None, "symbol": "o", "symbolSize": 5, "symbolPen": None}
+        self._dots = {kind: pg.PlotDataItem(**dots) for kind in (READ, *PulseKind)}
         for item in (self._line, *self._dots.values()):
             self._item.addItem(item)
         layout = QVBoxLayout(self)
@@ -55,22 +56,16 @@ class CellPanel(QWidget):
         else:
             label_axis(self._item.getAxis("bottom"), PULSES)
         self._show_range(conductances)
-        self._line.setData(pulses, conductances, pen=pg.mkPen(self._colours.faint, width=1))
+        self._line.setData(pulses, conductances)
         for kind, item in self._dots.items():
             mine = kinds == kind
-            item.setData(
-                pulses[mine],
-                conductances[mine],
-                pen=None,
-                symbol="o",
-                symbolSize=5,
-                symbolPen=None,
-                symbolBrush=self._colour(kind),
-            )
+            item.setData(pulses[mine], conductances[mine])
+        self._paint()
 
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""
         self._colours = colours
+        self._paint()
         self.plot.setBackground(colours.base)
         for name in ("left", "bottom"):
             self._item.getAxis(name).setPen(colours.text)
@@ -88,6 +83,11 @@ class CellPanel(QWidget):
             return
         top = float(np.nanmax(conductances, initial=0.0)) or WINDOW[1]
         self._item.getViewBox().setRange(xRange=(-0.5, 1.5), yRange=(0.0, 1.3 * top))
+
+    def _paint(self) -> None:
+        self._line.setPen(pg.mkPen(self._colours.faint, width=1))
+        for kind, item in self._dots.items():
+            item.setSymbolBrush(self._colour(kind))
 
     def _colour(self, kind: int) -> str:
         chosen = {PulseKind.SET: self._colours.first, PulseKind.RESET: self._colours.second}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QFocusEvent
+from PyQt6.QtGui import QFocusEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -46,12 +46,21 @@ class FieldView(QWidget):
         layout.addWidget(self.reason)
         self.show_field(field)
 
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:  # noqa: N802  (Qt's name)
+        """Give the reason the height that it takes at this width."""
+        super().resizeEvent(a0)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        self.reason.setMinimumHeight(max(self.reason.heightForWidth(self.width()), 0))
+
     def show_field(self, field: Field) -> None:
         """Mark the line as right or wrong."""
         self.field = field
         wrong = bool(field.problem)
         self.reason.setText(field.problem)
         self.reason.setVisible(wrong)
+        self._make_room()
         mark_wrong(self.editor, wrong)
 
     def _make_editor(self, field: Field) -> QLineEdit | QComboBox:

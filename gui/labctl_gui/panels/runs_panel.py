@@ -104,7 +104,7 @@ class RunsPanel(QWidget):
         self._search_row.addWidget(self.count, stretch=1)
 
     def _make_table(self) -> None:
-        self.table = Listing("Runs", COLUMNS, (118, 104, 84, 60, 74, 80, 120))
+        self.table = Listing("Runs", COLUMNS, (118, 100, 78, 58, 66, 76, 96))
         self.table.setToolTip("Double-click a run to look at it; Ctrl or Shift selects several")
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.itemSelectionChanged.connect(self._show_chosen)

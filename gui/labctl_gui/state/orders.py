@@ -9,6 +9,7 @@ import numpy as np
 
 from labctl_data.cells import Cells, Geometry
 from labctl_data.errors import LabctlError
+from labctl_gui.state.progress import duration_text
 from labctl_instruments.station import FloatArray, Station
 
 Act = Callable[[Station], str]
@@ -16,6 +17,7 @@ Act = Callable[[Station], str]
 
 _FEW = 4
 """Cells whose values an answer tells one by one."""
+_MINUTE = 60.0
 READ_VOLTAGE = 0.2
 """Voltage of a read whose order names none, in V."""
 
@@ -94,7 +96,7 @@ def _counts(words: list[str], geometry: Geometry) -> Act:
 
 
 def _time(words: list[str], geometry: Geometry) -> Act:
-    return lambda station: _text(station.now(), "s")
+    return lambda station: _time_text(station.now())
 
 
 def _temperature(words: list[str], geometry: Geometry) -> Act:
@@ -110,7 +112,7 @@ def _wait(words: list[str], geometry: Geometry) -> Act:
 
     def let_pass(station: Station) -> str:
         station.wait(seconds)
-        return f"bench time {_text(station.now(), 's')}"
+        return f"bench time {_time_text(station.now())}"
 
     return let_pass
 
@@ -157,6 +159,10 @@ def _told(conductances: FloatArray) -> str:
     low, middle, high = np.percentile(conductances, [0, 50, 100])
     ends = f"{_text(low, 'S')} to {_text(high, 'S')}, median {_text(middle, 'S')}"
     return f"{len(conductances)} cells, {ends}"
+
+
+def _time_text(seconds: float) -> str:
+    return _text(seconds, "s") if seconds < _MINUTE else duration_text(seconds)
 
 
 def _text(value: float, unit: str) -> str:

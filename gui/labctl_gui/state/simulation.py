@@ -100,7 +100,8 @@ def variation_of(bench: BenchInfo) -> Variation:
 
 def _renamed(lines: list[str], chip: str) -> list[str]:
     """Return the lines of a bench file with another name of the chip: it is another one."""
-    inside, made = False, []
+    inside = False
+    made: list[str] = []
     for line in lines:
         if _TABLE.match(line):
             inside = bool(_IDENTITY.match(line))
