@@ -138,7 +138,7 @@ class _Runner:
         company.on_job(taken)
         told = Asker(lambda: self._queue.is_told_to_skip(taken.id))
         company = replace(company, should_stop=lambda: is_over() or told())
-        ending = Ending(JobState.INTERRUPTED, "the process that ran it was ended")
+        ending = Ending(JobState.INTERRUPTED, "ended by STOP, a signal, or the end of its process")
         try:
             ending = execute(taken, company, self._benches, self._queue.note_run_file)
         finally:
