@@ -203,8 +203,11 @@ class TspEngine:
         use_of = self._uses[use][table][name]
         try:
             result = use_of(*arguments)
-        except (ScpiError, TypeError, ValueError) as error:
+        except (ScpiError, ValueError) as error:
             return False, str(error)
+        except TypeError:
+            where = f"{table}.{name}".removeprefix(".")
+            return False, f"{where}: a parameter is missing, too many, or of the wrong type"
         return (True, *result) if isinstance(result, tuple) else (True, result)
 
     def _error_queue(self) -> TspTable:

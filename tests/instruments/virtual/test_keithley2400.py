@@ -42,6 +42,7 @@ def conductance(rack: Rack) -> float:
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
+        (':DISP:TEXT "HELLO";:DISP:WIND1:TEXT?', '"HELLO"'),
         ("*IDN?", "KEITHLEY INSTRUMENTS INC.,MODEL 2400,4181655,C34/A02 /K/J"),
         (":SOUR:FUNC?", "VOLT"),
         (":SENS:CURR:PROT?;:SENS:VOLT:PROT?", "+1.050000E-04;+2.100000E+01"),

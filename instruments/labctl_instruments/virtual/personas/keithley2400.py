@@ -13,6 +13,7 @@ from labctl_instruments.virtual.personas.scpi_source_meter import (
     NAMES,
     ScpiSourceMeterPersona,
 )
+from labctl_instruments.virtual.reading_format import Values
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -200,12 +201,11 @@ class Keithley2400Persona(ScpiSourceMeterPersona):
         table.stored(":SYSTem:BEEPer:STATe", Boolean(default=True))
         table.stored(":DISPlay:ENABle", Boolean(default=True))
         table.stored(":DISPlay:DIGits", Integer(4, 7, 6))
-        for window in ("", ":WINDow#"):
-            table.stored(f":DISPlay{window}:TEXT[:DATA]", Text())
-            table.stored(f":DISPlay{window}:TEXT:STATe", Boolean())
+        for header, parameter in (("TEXT[:DATA]", Text()), ("TEXT:STATe", Boolean())):
+            _add_windows(table, header, parameter)
         table.stored(":ROUTe:TERMinals", Choice(("FRONt", "REAR"), default="FRON"))
-        table.stored(":FORMat[:DATA]", Choice(("ASCii",), default="ASC"))
         table.command(":STATus:QUEue:CLEar", lambda: self.engine.status.clear())
+        table.query(":SYSTem:ERRor:ALL", self._all_errors)
         table.query(":STATus:QUEue[:NEXT]", lambda: _told(self.engine.status.next_error()))
 
     def _for_all_senses(
@@ -239,6 +239,12 @@ class Keithley2400Persona(ScpiSourceMeterPersona):
         sense = self._set.senses[name]
         sense.range, sense.is_auto = self.meter.sense_range(name), on
 
+    def _all_errors(self) -> str:
+        errors = [self.engine.status.next_error()]
+        while self.engine.status.errors_waiting:
+            errors.append(self.engine.status.next_error())
+        return ",".join(map(_told, errors))
+
     def _put_auto_zero(self, word: str) -> None:
         self._auto_zero = {"ON": "1", "OFF": "0", "ONCE": "0"}.get(word, word)
 
@@ -251,14 +257,25 @@ class Keithley2400Persona(ScpiSourceMeterPersona):
             sense.is_auto = True
         self._put_output(True)
 
-    def _measure(self, name: str | None) -> list[float]:
+    def _measure(self, name: str | None) -> Values | str:
         self._configure(name)
-        return self.readings.read()
+        return self.readings.form.tell(self.readings.read())
 
     def _reset(self) -> None:
         self.meter.reset()
         self._auto_zero = "1"
         self.readings.reset()
+
+
+def _add_windows(table: CommandTable, header: str, parameter: Text | Boolean) -> None:
+    """Register a setting of the two display windows; without a number it is the first's."""
+    kept: dict[int, object] = {}
+
+    def get(window: int = 1) -> object:
+        return kept.get(window, parameter.default)
+
+    table.setting(f":DISPlay:WINDow#:{header}", parameter, get, kept.__setitem__)
+    table.setting(f":DISPlay:{header}", parameter, get, lambda value: kept.__setitem__(1, value))
 
 
 def _told(error: tuple[int, str]) -> str:

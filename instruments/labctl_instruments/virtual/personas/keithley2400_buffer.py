@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from labctl_instruments.virtual.reading_format import ReadingFormat, Values
 from labctl_instruments.virtual.scpi import Choice, CommandTable, Integer, ScpiError, Status
 from labctl_instruments.virtual.source_meter import Reading
 
@@ -22,7 +23,10 @@ _COMPUTED = ("VOLT", "CURR", "RES")
 
 
 class Elements(Protocol):
-    """What of a reading is told."""
+    """What of a reading is told, and how."""
+
+    form: ReadingFormat
+    """How readings are written."""
 
     def keeps(self, name: str) -> bool:
         """Return whether an element is answered."""
@@ -121,8 +125,11 @@ class Buffer:
             lambda value: setattr(register, "enable", value),
         )
 
-    def _tell_buffer(self) -> list[float]:
-        return [each for reading in self._readings for each in self._elements.elements_of(reading)]
+    def _tell_buffer(self) -> Values | str:
+        elements = self._elements.elements_of
+        return self._elements.form.tell(
+            [each for reading in self._readings for each in elements(reading)]
+        )
 
     def _put_statistic(self, number: int, word: str) -> None:
         if number != 3:

@@ -14,6 +14,7 @@ from labctl_instruments.virtual.personas.keithley2400_buffer import (
     NOT_MEASURED,
     Buffer,
 )
+from labctl_instruments.virtual.reading_format import ReadingFormat, Values
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -96,12 +97,14 @@ class Readings:
         self._add_format(table)
         self._add_triggers(table)
         self._add_sweeps(table)
+        self.form = ReadingFormat(table, {"REAL": 4, "SREal": 4}, is_swapped=False)
         self._buffer = Buffer(status, table, self)
 
     def reset(self) -> None:
         """Do as `*RST` says; the buffer stays."""
         self._set = _Triggers()
         self._is_armed = False
+        self.form.reset()
         self._buffer.stop()
 
     def restart_time(self) -> None:
@@ -143,9 +146,9 @@ class Readings:
         )
 
     def _add_triggers(self, table: CommandTable) -> None:
-        table.query(":READ", self.read)
-        table.query(":FETCh", lambda: self._last or self._no_data())
-        table.query("[:SENSe[1]]:DATA[:LATest]", lambda: self._last or self._no_data())
+        table.query(":READ", lambda: self.form.tell(self.read()))
+        table.query(":FETCh", self._tell_last)
+        table.query("[:SENSe[1]]:DATA[:LATest]", self._tell_last)
         table.command(":INITiate[:IMMediate]", self._initiate)
         table.command("*TRG", self._bus_trigger)
         table.command(":ABORt", lambda: setattr(self, "_is_armed", False))
@@ -271,8 +274,10 @@ class Readings:
         sweep = self._sweep
         sweep.step = (sweep.stop - sweep.start) / max(count - 1, 1)
 
-    def _no_data(self) -> list[float]:
-        raise ScpiError(-230)
+    def _tell_last(self) -> Values | str:
+        if not self._last:
+            raise ScpiError(-230)
+        return self.form.tell(self._last)
 
     def _initiate(self) -> None:
         if "BUS" in self._set.sources.values():

@@ -18,6 +18,7 @@ from labctl_instruments.virtual.personas.scpi_source_meter import (
     UNITS,
     ScpiSourceMeterPersona,
 )
+from labctl_instruments.virtual.reading_format import ReadingFormat
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -65,7 +66,9 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         self._add_sense(table)
         self._add_system(table)
         self.readings = BufferedReadings(self.meter)
-        ReadingCommands(self.readings, table)
+        widths = {"REAL": 8, "SREal": 4}
+        self._format = ReadingFormat(table, widths, is_swapped=True).with_precision(table)
+        ReadingCommands(self.readings, self._format, table)
         self.engine = ScpiEngine(table, identity=self._identity, reset=self._reset)
         self._tsp: Keithley2450Tsp | None = None
         self._confinement: Meanwhile | None = None
@@ -234,8 +237,6 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
         table.ignored(":SYSTem:LOCal", ":SYSTem:REMote")
         table.command(":SYSTem:BEEPer[:IMMediate]", lambda *_: None, Number("HZ"), Number("S"))
         table.stored(":ROUTe:TERMinals", Choice(("FRONt", "REAR"), default="FRON"))
-        table.stored(":FORMat[:DATA]", Choice(("ASCii", "REAL", "SREal"), default="ASC"))
-        table.stored(":FORMat:ASCii:PRECision", Integer(0, 16))
 
     def _change(self, change: Callable[[Settings], None]) -> None:
         self.meter.change(change)
@@ -243,6 +244,7 @@ class Keithley2450Persona(ScpiSourceMeterPersona):
     def _reset(self) -> None:
         self.meter.reset()
         self.readings.reset()
+        self._format.reset()
 
     def _shown_source(self, name: str, key: str) -> float:
         return self._set.sources[name].level if key == "level" else self.meter.source_range(name)

@@ -15,6 +15,7 @@ from labctl_instruments.virtual.personas.keithley2450_buffers import (
     curved,
     stepped,
 )
+from labctl_instruments.virtual.reading_format import ReadingFormat, Values
 from labctl_instruments.virtual.scpi import (
     Boolean,
     Choice,
@@ -51,12 +52,15 @@ class ReadingCommands:
     ----------
     buffers : BufferedReadings
         The instrument's readings.
+    form : ReadingFormat
+        How they are written.
     table : CommandTable
         Where the commands go.
     """
 
-    def __init__(self, buffers: BufferedReadings, table: CommandTable) -> None:
+    def __init__(self, buffers: BufferedReadings, form: ReadingFormat, table: CommandTable) -> None:
         self._buffers = buffers
+        self._tell = form.tell
         self._add_readings(table)
         self._add_buffers(table)
         self._add_triggers(table)
@@ -186,23 +190,23 @@ class ReadingCommands:
             *[several] * 99,
         )
 
-    def _answer_reading(self, *arguments: str) -> list[float | str]:
+    def _answer_reading(self, *arguments: str) -> Values | str:
         name, *elements = arguments or ("defbuffer1",)
         entry = self._buffers.read(name)
-        return [entry.element(element) for element in elements or ("READ",)]
+        return self._tell([entry.element(element) for element in elements or ("READ",)])
 
-    def _answer_last(self, *arguments: str) -> list[float | str]:
+    def _answer_last(self, *arguments: str) -> Values | str:
         name, *elements = arguments or ("defbuffer1",)
         buffer = self._buffers.buffer(name)
         if not buffer:
             raise ScpiError(-230, f"buffer '{name}' is empty")
-        return [buffer[-1].element(element) for element in elements or ("READ",)]
+        return self._tell([buffer[-1].element(element) for element in elements or ("READ",)])
 
-    def _answer_function(self, name: str, arguments: tuple[str, ...]) -> list[float | str]:
+    def _answer_function(self, name: str, arguments: tuple[str, ...]) -> Values | str:
         self._buffers.meter.settings.sense = name
         return self._answer_reading(*arguments)
 
-    def _tell_data(self, *arguments: int | str) -> list[float | str]:
+    def _tell_data(self, *arguments: int | str) -> Values | str:
         """Answer a part of a buffer; all of the first one where PyMeasure names no part."""
         numbers = [part for part in arguments if isinstance(part, int)]
         name, *elements = [part for part in arguments if isinstance(part, str)] or ["defbuffer1"]
@@ -211,7 +215,8 @@ class ReadingCommands:
         if not 1 <= first <= last <= len(entries):
             raise ScpiError(-222, f"readings {first} to {last} of {len(entries)}")
         chosen = entries[first - 1 : last]
-        return [entry.element(element) for entry in chosen for element in elements or ("READ",)]
+        told = elements or ("READ",)
+        return self._tell([entry.element(element) for entry in chosen for element in told])
 
     def _tell_statistic(
         self, statistic: Callable[[Sequence[float]], float], arguments: tuple[str, ...]

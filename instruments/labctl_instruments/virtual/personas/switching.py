@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from labctl_instruments.virtual.tsp_table import TspTable, kept
 Relays = npt.NDArray[np.bool_]
 """Relays of a mainframe, shape (columns, 8): columns through the slots, rows A to H."""
 
+_FIRMWARE = Path(__file__).with_name("switching.lua")
 OFF, BREAK_BEFORE_MAKE, MAKE_BEFORE_BREAK = 0, 1, 2
 LONGEST_DELAY = 60.0
 """Longest additional settling of a channel, in s."""
@@ -91,6 +93,7 @@ class SwitchPersona(TspPersona):
             self._vocabulary(serial),
             identity=f"Keithley Instruments Inc., Model {model.model}, {serial}, {model.version}",
             reset=self._reset,
+            firmware=_FIRMWARE.read_text(encoding="ascii"),
         )
 
     def parse(self, text: str) -> Relays:
@@ -139,6 +142,7 @@ class SwitchPersona(TspPersona):
                 functions={
                     "delay": lambda seconds: self._clock.charge(float(seconds)),
                     "waitcomplete": lambda *_: None,
+                    "_now": self._clock.now,
                 }
             ),
         }

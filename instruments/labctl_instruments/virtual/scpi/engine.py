@@ -301,6 +301,7 @@ class ScpiEngine:
         table, status = self._table, self.status
         table.query("SYSTem:ERRor[:NEXT]", self._answer_error)
         table.query("SYSTem:ERRor:COUNt", lambda: status.errors_waiting)
+        table.query("SYSTem:ERRor:CODE[:NEXT]", lambda: status.next_error()[0])
         table.query("SYSTem:VERSion", lambda: "1999.0")
         table.command("STATus:PRESet", status.preset)
         for name, register in (
