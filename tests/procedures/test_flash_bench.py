@@ -9,7 +9,7 @@ from labctl.engine import run
 from labctl_data.errors import FitError, LabctlError
 from labctl_data.fit import fit
 from labctl_data.run_file import open_run
-from labctl_instruments import open_bench
+from labctl_instruments import load_bench, open_bench
 from labctl_procedures import Retention, WriteVerify
 from labctl_procedures.closed_loop import Stage
 
@@ -80,3 +80,21 @@ def test_heat_that_a_bench_has_not_is_refused_before_anything_is_begun(
         run(procedure, station, path)
 
     assert not path.exists() or open_run(path).rows == 0
+
+
+def test_a_bench_that_would_read_at_another_gate_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "smu.toml"
+    path.write_text(load_bench("sim-smu").text.replace('preset = "yao"', 'preset = "flash-180nm"'))
+
+    with pytest.raises(
+        LabctlError, match=r"smu\.toml \[measurement\]: read_gate is 3 V, but .* 2.5 V"
+    ):
+        open_bench(path, seed=1)
+
+
+def test_an_array_without_gates_has_no_floating_gate_cells(tmp_path: Path) -> None:
+    path = tmp_path / "passive.toml"
+    path.write_text(load_bench("sim-flash").text + "\n[passive]\n")
+
+    with pytest.raises(LabctlError, match=r"passive\.toml: \[passive\] has no gates"):
+        open_bench(path, seed=1)

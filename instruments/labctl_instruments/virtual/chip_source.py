@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl_data.chip_file import CellState, ChipFile, read_chip, write_chip
-from labctl_data.model import DeviceModel, StuckClass, preset
+from labctl_data.model import DeviceModel, FloatingGateModel, StuckClass, preset
 from labctl_instruments.bench.schema import BenchFile
 from labctl_instruments.bench.virtual_tables import VirtualTable
 from labctl_instruments.chip import Chip, ConverterSpread
@@ -60,12 +60,14 @@ def make_chip(
     Raises
     ------
     RackError
-        If a state is not of this geometry, or of another seed than the one asked for.
+        If a state is not of this geometry, or of another seed than the one asked for, or the bench
+        does not suit the model.
     """
     state_file = state_path(virtual)
     path = chip or virtual.file
     described = None if path is None else read_chip(path)
     model = preset(virtual.preset or "") if described is None else described.model
+    _check_gates(bench, model)
     carried = _carried(state_file, described)
     if carried is not None:
         return _continued(bench, virtual, carried, model, seed, state_file)
@@ -143,6 +145,22 @@ def _continued(
     )
     chip.restore(cells.state)
     return ChipSource(chip, kept, float(cells.facts.get("time", 0.0)), state_file)
+
+
+def _check_gates(bench: BenchFile, model: DeviceModel) -> None:
+    """Refuse a bench that would read floating-gate cells at another gate than they are told at."""
+    if not isinstance(model, FloatingGateModel):
+        return
+    if bench.passive is not None:
+        raise RackError(
+            f"{bench.path.name}: [passive] has no gates, cells of {model.name} need them"
+        )
+    gate = bench.measurement.read_gate
+    if bench.kind == "smu" and gate != model.read_gate:
+        raise RackError(
+            f"{bench.path.name} [measurement]: read_gate is {gate:g} V, but the conductances of "
+            f"the model {model.name} are those at {model.read_gate:g} V"
+        )
 
 
 def _surroundings(bench: BenchFile, virtual: VirtualTable) -> dict[str, Any]:
