@@ -132,6 +132,30 @@ def describe(file: Path) -> ChipFacts:
     )
 
 
+def held_out_distances(quality: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what the quality of a fit says of cells it did not see, by statistic.
+
+    Each is what `TwoSampleTest.facts` gives: of a twin that repeated the runs, and of imported
+    tables by time.
+    """
+    found = dict(quality.get("held_out", {}).get("ks", {}))
+    for name, note in quality.items():
+        if isinstance(note, Mapping):
+            found |= {f"{name}, {at}": facts for at, facts in note.get("held_out_ks", {}).items()}
+    return found
+
+
+def other_facts(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rest of the quality of a fit."""
+    return {
+        name: {k: v for k, v in note.items() if k != "held_out_ks"}
+        if isinstance(note, Mapping)
+        else note
+        for name, note in quality.items()
+        if name != "held_out"
+    }
+
+
 def compare(a: Path, b: Path) -> dict[str, TwoSampleTest]:
     """Compare two chips by their files.
 

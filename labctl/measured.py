@@ -77,7 +77,10 @@ class Written:
         for earlier, later in itertools.pairwise(self.maps):
             if later.after - earlier.after < STILL * later.after:
                 middle = 0.5 * (earlier.conductance + later.conductance)
-                return (later.conductance - earlier.conductance) / (np.sqrt(2.0) * middle)
+                noise: FloatArray = (
+                    (later.conductance - earlier.conductance) / middle / np.sqrt(2.0)
+                )
+                return noise
         return np.empty(0)
 
 

@@ -80,7 +80,7 @@ def judge(
     with tempfile.TemporaryDirectory(prefix="labctl-") as folder:
         for run, twin in repeated(runs, chip, Path(folder), progress=progress):
             samples = statistics(judging(run)), statistics(judging(twin))
-            found.setdefault(_kind(run), []).append((run.path.name, *samples))
+            found.setdefault(kind_of(run), []).append((run.path.name, *samples))
     return tuple(each for group in found.values() for each in _judged(group))
 
 
@@ -103,6 +103,12 @@ def repeated(
             yield run, open_run(path)
 
 
+def kind_of(run: Run) -> str:
+    """Return what runs have in common that did the same, if on other cells."""
+    same = {name: value for name, value in run.parameters.items() if name not in _OF_CELLS}
+    return f"{run.procedure} {sorted(same.items(), key=lambda item: item[0])}"
+
+
 @contextmanager
 def _bench(run: Run, chip: Path, folder: Path) -> Iterator[Station]:
     """Open a simulated bench like the run's own, with the twin behind it."""
@@ -120,12 +126,6 @@ def _bench(run: Run, chip: Path, folder: Path) -> Iterator[Station]:
     where = BenchChoice(str(bench), (run.seed or 0) + 1, chip.resolve())
     with simulated_like(where, folder).open() as station:
         yield station
-
-
-def _kind(run: Run) -> str:
-    """Return what runs have in common whose cells are judged together."""
-    same = {name: value for name, value in run.parameters.items() if name not in _OF_CELLS}
-    return f"{run.procedure} {sorted(same.items(), key=lambda item: item[0])}"
 
 
 def _judged(

@@ -22,7 +22,7 @@ def command() -> None:
 @json_option
 def show(file: Path, as_json: bool) -> None:
     """Show the parameters of the chip FILE, how well they were fitted, and its stuck cells."""
-    from labctl.chips import describe
+    from labctl.chips import describe, other_facts
 
     facts = describe(file)
     listing = table("parameter", "value", "+-", "identifiable", "source")
@@ -40,7 +40,7 @@ def show(file: Path, as_json: bool) -> None:
         },
         headed(file, f": {facts.model}"),
         listing,
-        facts_table({**{k: v for k, v in facts.quality.items() if k != "held_out"}, **facts.cells}),
+        facts_table({**other_facts(facts.quality), **facts.cells}),
         *held_out_tables(facts.quality),
     )
 

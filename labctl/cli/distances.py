@@ -23,8 +23,11 @@ def distance_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def held_out_tables(quality: Mapping[str, Any]) -> tuple[RenderableType, ...]:
     """Return what the quality of a fit says of held-out cells; nothing where none were."""
-    noted = quality.get("held_out")
-    if not noted:
+    from labctl.chips import held_out_distances
+
+    found = held_out_distances(quality)
+    if not found:
         return ()
-    head = headed("the twin on held-out cells", f": {noted['cells']} that the fit did not see")
-    return head, distance_table(noted["ks"])
+    return headed("model and data on held-out cells", ", which the fit did not see"), (
+        distance_table(found)
+    )

@@ -46,7 +46,7 @@ def command(
     labctl fit campaign/*.h5 --hold-out 0.25 -o chip.h5
     """  # noqa: D301  (click reads the \b)
     from labctl.chip_fitting import fit_to_file
-    from labctl.chips import Parameter
+    from labctl.chips import Parameter, other_facts
     from labctl.cli.progress import ProgressBar
     from labctl.configuration import output_path
 
@@ -62,6 +62,6 @@ def command(
         {"file": path, "parameters": parameters, "quality": result.quality},
         headed(path),
         listing,
-        facts_table({k: v for k, v in result.quality.items() if k != "held_out"}),
+        facts_table(other_facts(result.quality)),
         *held_out_tables(result.quality),
     )

@@ -92,6 +92,7 @@ def compose(runs: Sequence[Run], *, title: str, chip: Path | None = None) -> Pag
         for run, place in zip(ordered, places, strict=True)
         if not is_twin(run, ordered)
     ]
+    originals = [run for run in ordered if not is_twin(run, ordered)]
     comparison = comparison_section(ordered)
     return Page(
         title=title,
@@ -100,7 +101,7 @@ def compose(runs: Sequence[Run], *, title: str, chip: Path | None = None) -> Pag
         sections=[
             *sections,
             *([comparison] if comparison else []),
-            *([fit_section(chip)] if chip else []),
+            *([fit_section(chip, originals)] if chip else []),
             provenance_section(ordered),
         ],
         program=f"labctl {labctl_version()}",

@@ -9,9 +9,12 @@ from labctl.measured import FloatArray, statistics
 from labctl.report.draw_cells import cumulative_picture
 from labctl.report.page import Key, Listing, Picture, Section
 from labctl.report.words import count
+from labctl.twin import kind_of
 from labctl_data.run_file import Run
 from labctl_data.statistics import TwoSampleTest
 
+_OF_CHIP = ("wafer", "die", "chip", "bench", "seed", "chip_file")
+"""Attributes by which runs of two chips differ."""
 _UNITS = {"pulses_to_target": (1.0, ""), "mac_error": (1.0, ""), "read_noise": (100.0, " / %")}
 """Scale and unit of the statistics that are no conductances."""
 
@@ -79,10 +82,22 @@ def _pairs(runs: Sequence[Run]) -> list[tuple[int, int]]:
     pairs = []
     for number, run in enumerate(runs):
         start = first.setdefault(run.procedure, number)
-        if start != number and statistics(run):
+        if start != number and _comparable(runs[start], run):
             pairs.append((start, number))
     twins = [pair for pair in pairs if is_twin(runs[pair[1]], runs)]
     return twins or pairs
+
+
+def _comparable(first: Run, other: Run) -> bool:
+    """Tell whether two runs did the same to two chips."""
+    chips = [
+        [
+            run.attributes.get(name)
+            for name in ("wafer", "die", "chip", "bench", "seed", "chip_file")
+        ]
+        for run in (first, other)
+    ]
+    return chips[0] != chips[1] and kind_of(first) == kind_of(other) and bool(statistics(other))
 
 
 def _pictures(first: Run, other: Run, names: tuple[str, str]) -> list[Picture | Listing]:

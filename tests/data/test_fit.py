@@ -12,9 +12,10 @@ from labctl_data.cells import Geometry
 from labctl_data.chip_file import FittedParameter, read_chip, write_chip
 from labctl_data.errors import FitError
 from labctl_data.fit import FitResult, fit
+from labctl_data.fit.residuals import binned, residuals_of
 from labctl_data.model import StuckClass, preset
 from labctl_data.run_file import Column, RunWriter, open_run
-from labctl_data.statistics import ks_distance_by_level, two_sample_test
+from labctl_data.statistics import ks_distance, ks_distance_by_level, two_sample_test
 from labctl_procedures.catalogue import make
 
 BENCHES = Path(labctl_instruments.__file__).with_name("benches")
@@ -160,6 +161,33 @@ def pulses_and_drift(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     target[cell] = rows["target"]
     good = np.abs(fresh - target) < 0.6e-6
     return target[good], pulses[good], (last - fresh)[good]
+
+
+def test_residuals_of_the_fit_are_those_that_the_model_gives(
+    result: FitResult, runs: list[Path]
+) -> None:
+    found = {each.name: each for each in residuals_of([open_run(p) for p in runs], result.model)}
+
+    assert found.keys() == {"SET pulses", "RESET pulses", "relaxation"}
+    for each in found.values():
+        # A thousand values or more: chance makes 0.05 of a true model in one of twenty.
+        assert ks_distance(each.z, each.expected) < 0.06, each.name
+        _, quantiles, count = binned(each, 5)
+        full = quantiles[count > 200]
+        assert np.all(np.abs(full[:, 1]) < 0.25)
+        assert np.all(full[:, 2] - full[:, 0] < 2.5)
+        assert np.all(full[:, 2] - full[:, 0] > 1.5)
+
+
+def test_residuals_show_where_a_model_is_wrong(result: FitResult, runs: list[Path]) -> None:
+    doubled = result.model.with_parameters(reset_step=2 * np.asarray(result.model.reset_step))
+
+    found = {each.name: each for each in residuals_of([open_run(runs[1])], doubled)}
+
+    # RESETs are stronger the higher the cell: that is where too strong ones are missed most.
+    _, quantiles, _ = binned(found["RESET pulses"], 5)
+    assert quantiles[-1, 1] > 0.3
+    assert abs(quantiles[1, 1]) < 0.2
 
 
 def test_the_chip_file_gives_the_fit_back(result: FitResult, tmp_path: Path) -> None:

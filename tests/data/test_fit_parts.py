@@ -1,5 +1,7 @@
 """Each part of the fit against closed forms and against data drawn another way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,6 +144,59 @@ def test_the_curvature_of_a_noisy_sinh_is_found(b: float) -> None:
     assert found is not None
     assert abs(found.value - b) < 4 * found.error
     assert found.scatter == pytest.approx(0.01, rel=0.15)
+
+
+def sinh_loops(rng: np.random.Generator, free: np.ndarray | None = None) -> Sweeps:
+    """Draw eight loops of b = 1.5 /V to 1.5 V and back."""
+    ramp = np.concatenate([np.linspace(0, 1.5, 31), np.linspace(1.45, 0, 30)])
+    voltage = np.tile(ramp, 8)
+    law = 10e-6 * 0.2 * np.sinh(1.5 * voltage) / np.sinh(1.5 * 0.2)
+    current = law * (1 + 0.01 * rng.normal(size=len(law)))
+    loop, step = np.repeat(np.arange(8), len(ramp)), np.tile(np.arange(len(ramp)), 8)
+    return Sweeps(loop, step, voltage, current, np.ones(len(law), bool) if free is None else free)
+
+
+def test_what_a_sweep_does_where_cells_switch_does_not_bend_the_curvature() -> None:
+    sweeps = sinh_loops(np.random.default_rng(8))
+    sweeps.current[sweeps.voltage > 0.7] *= 5
+
+    found = fit_curvature(sweeps)
+
+    assert found is not None
+    assert abs(found.value - 1.5) < 4 * found.error
+
+
+def test_points_at_the_limit_of_current_do_not_bend_the_curvature() -> None:
+    sweeps = sinh_loops(np.random.default_rng(9))
+    held = sweeps.current > 3e-6
+    sweeps.current[held] = 3e-6
+
+    found = fit_curvature(replace(sweeps, free=~held))
+
+    assert found is not None
+    assert found.scatter == pytest.approx(0.01, rel=0.2)
+    assert abs(found.value - 1.5) < 4 * found.error
+
+
+def test_a_current_that_follows_another_law_tells_no_curvature() -> None:
+    sweeps = sinh_loops(np.random.default_rng(10))
+    saturating = 1e-6 * (1 - np.exp(-sweeps.voltage / 0.026)) * np.where(sweeps.step % 2, 1.0, 3.0)
+
+    assert fit_curvature(replace(sweeps, current=saturating)) is None
+
+
+def test_pulses_that_a_bound_may_have_cut_do_not_bend_the_tables() -> None:
+    steps, _ = drawn_steps(60_000, 300, 0.0, seed=11)
+    cut = replace(steps, after=np.minimum(steps.after, 18e-6))
+    model = YAO.with_parameters(bound_high=18e-6)
+
+    tables = fit_tables(
+        sample_of(cut, PulseKind.SET, model), PulseKind.SET, model, Rates.equal(300)
+    )
+
+    off = (tables.mean.value - np.asarray(YAO.set_step)) / tables.mean.error
+    assert np.max(np.abs(off[tables.mean.known])) < 4.5
+    assert not tables.mean.known[-1]
 
 
 def test_too_few_points_tell_no_curvature() -> None:

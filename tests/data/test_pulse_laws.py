@@ -21,7 +21,7 @@ FLAT = preset("yao").with_parameters(
     reset_sigma=np.full(10, 0.5e-6),
     bound_high_spread=0.1,
     bound_low_spread=0.2,
-    rate_spread=0.1,
+    rate_spread=0.4,
 )
 """Every reference pulse moves 1 uS, so that n reference pulses move n uS."""
 
@@ -38,7 +38,7 @@ def test_the_median_of_sets_is_that_of_cells_stopped_by_bounds_of_their_own(off:
     rng = np.random.default_rng(1)
     # Two reference pulses from here end `off` beyond the median bound of 26 uS.
     before = 24e-6 + off
-    moved = before + 2e-6 * (1 + 0.1 * rng.normal(size=400_000))
+    moved = before + 2e-6 * (1 + 0.4 * rng.normal(size=400_000))
     moved += np.sqrt(2) * 0.5e-6 * rng.normal(size=400_000)
     bound = 26e-6 * np.exp(0.1 * rng.normal(size=400_000))
     amplitude = 2.0 + 0.1 * np.log(2)
@@ -57,7 +57,7 @@ def test_the_median_of_resets_is_that_of_cells_stopped_by_bounds_of_their_own(
     before: float,
 ) -> None:
     rng = np.random.default_rng(2)
-    moved = before - 1e-6 * (1 + 0.1 * rng.normal(size=400_000))
+    moved = before - 1e-6 * (1 + 0.4 * rng.normal(size=400_000))
     moved += 0.5e-6 * rng.normal(size=400_000)
     bound = 1e-6 * np.exp(0.2 * rng.normal(size=400_000))
 

@@ -141,6 +141,12 @@ def fit_share(looks: Looks, model: SoftBoundModel) -> tuple[float, float] | None
     return (share, error) if share + SURE * error < 1.0 else None
 
 
+def standardised(changes: Changes, change: FloatArray, model: SoftBoundModel) -> FloatArray:
+    """Return changes less the model's mean, in its standard deviations."""
+    z: FloatArray = (change - _law(changes, model)[0]) / _deviation(changes, model)
+    return z
+
+
 def _moves(uniform: FloatArray, share: float) -> FloatArray:
     """Return the numbers of half decades, of unit variance, from uniform ones.
 

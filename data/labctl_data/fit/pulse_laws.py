@@ -203,9 +203,8 @@ def median_after(each: Medians, model: SoftBoundModel) -> FloatArray:
         beyond = ndtr(-sign * (middle - moved) / width) * ndtr(-sign * ratio / max(spread, 1e-6))
         short = beyond > 0.5
         inner, outer = np.where(short, middle, inner), np.where(short, outer, middle)
-    # A bound stops a pulse; it moves no cell that is beyond it, and no pulse moves it back.
-    still = (step == 0.0) | (sign * (bound - each.before) <= 0.0)
-    after: FloatArray = np.where(still, each.before, 0.5 * (inner + outer))
+    # No pulse moves a cell that is beyond the bound: its step is 0.
+    after: FloatArray = np.where(step == 0.0, each.before, 0.5 * (inner + outer))
     return after
 
 
