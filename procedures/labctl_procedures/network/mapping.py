@@ -27,6 +27,16 @@ from labctl_procedures.network.tiling import IntArray, Tiling, arrays_needed, pl
 Bytes = npt.NDArray[np.uint8]
 
 
+_LIMITS = (
+    ("most_copies", 1, 1000),
+    ("spare_rows", 0, 10**6),
+    ("spare_columns", 0, 10**6),
+    ("adc_bits", 1, 16),
+    ("adc_headroom", 0.01, 100.0),
+    ("calibration_images", 1, 10**6),
+)
+
+
 @dataclass(frozen=True)
 class MappingSettings:
     """How a network is laid out."""
@@ -56,6 +66,30 @@ class MappingSettings:
     """How many of the images given set the scales."""
     read_voltage: float = 0.2
     """Voltage of a 1 bit, in V."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that lay out nothing."""
+        for name, low, high in _LIMITS:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise NetworkError(f"mapping: asked for {name} {value}, not within {low}-{high}")
+
+    def room(self, geometry: Geometry) -> Geometry:
+        """Return what of a chip's arrays is not spare.
+
+        Raises
+        ------
+        NetworkError
+            If nothing is left.
+        """
+        rows, columns = geometry.rows - self.spare_rows, geometry.columns - self.spare_columns
+        if rows < 2 or columns < 1:
+            raise NetworkError(
+                f"mapping: asked for {self.spare_rows} spare rows and {self.spare_columns} spare "
+                f"columns of arrays of {geometry.rows} x {geometry.columns}; two source lines and "
+                "one bit line are the least a weight needs"
+            )
+        return Geometry(geometry.pes, rows, columns)
 
 
 def map_network(
@@ -97,10 +131,8 @@ def map_network(
         raise NetworkError(f"network '{network.name}': no calibration images")
     if not network.layers:
         raise NetworkError(f"network '{network.name}': holds no layer for the array")
-    used = Geometry(
-        geometry.pes, geometry.rows - chosen.spare_rows, geometry.columns - chosen.spare_columns
-    )
-    tilings = [tile(layer, used) for layer in network.layers]
+    room = chosen.room(geometry)
+    tilings = [tile(layer, room) for layer in network.layers]
     lines = _lines(network, tilings, geometry, chosen)
     cell_levels = CellLevels.between(chosen.low, chosen.high, chosen.cell_levels)
     drafts = iter(

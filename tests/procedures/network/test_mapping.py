@@ -152,6 +152,24 @@ def test_a_network_that_does_not_fit_is_refused_with_what_would(
         map_network(load_network("mcnn", "digits"), geometry, load_images("digits").train_images)
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [{"adc_bits": 0}, {"spare_rows": -1}, {"most_copies": 0}, {"calibration_images": 0}],
+)
+def test_settings_that_lay_out_nothing_are_refused(chosen: dict[str, int]) -> None:
+    with pytest.raises(NetworkError, match=rf"mapping: asked for {next(iter(chosen))}"):
+        MappingSettings(**chosen)  # type: ignore[arg-type]  # the cases are whole numbers
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(127, 0), (0, 16), (200, 0)])
+def test_spare_lines_that_leave_no_room_are_refused(rows: int, columns: int) -> None:
+    network, images = load_network("mcnn", "digits"), load_images("digits").train_images
+    settings = MappingSettings(spare_rows=rows, spare_columns=columns)
+
+    with pytest.raises(NetworkError, match=r"spare columns of arrays of 128 x 16"):
+        map_network(network, YAO, images, settings)
+
+
 def test_a_plan_without_calibration_images_is_refused() -> None:
     with pytest.raises(NetworkError, match="no calibration images"):
         map_network(load_network("mcnn", "digits"), YAO, np.zeros((0, 28, 28), np.uint8))
