@@ -1,6 +1,6 @@
 """The chip's loops over cells: compiled, without the interpreter lock, one thread's share each.
 
-A share is a range of cells (first, past): a thread visits the cells of its share in the order
+A share is a range of cells: a thread visits the cells of its share in the order
 asked, so a cell that stands twice is served twice in order, and shares do not change the answer.
 """
 
@@ -27,7 +27,8 @@ from labctl_instruments.chip.cell import (
 )
 
 IndexArray = npt.NDArray[np.int64]
-Share = tuple[int, int]
+Share = tuple[int, int, int, int]
+"""First and past cell, and first and past place of the call at which they may stand."""
 
 
 @compiled
@@ -70,7 +71,7 @@ def standing(
     t: Tables, index: IndexArray, clock: tuple[float, float], out: FloatArray, share: Share
 ) -> None:
     """Fill `out` with conductances at (effective time, bench time), two-state noise included."""
-    for i in range(index.shape[0]):
+    for i in range(share[2], share[3]):
         cell = index[i]
         if share[0] <= cell < share[1]:
             out[i] = warm(t, cell, clock[0]) * wandering(t, cell, clock[1])
@@ -87,7 +88,7 @@ def measure(
 ) -> None:
     """Fill `out` with currents at (voltage, averages); clock rows: effective time, bench time."""
     amperes_per_siemens = laws.current(t.model[0], 1.0, read[0])
-    for i in range(index.shape[0]):
+    for i in range(share[2], share[3]):
         cell = index[i]
         if share[0] <= cell < share[1]:
             g = seen(t, cell, (clock[0, i], clock[1, i]), read[1])
@@ -102,7 +103,7 @@ def pulse(
     p = t.model[0]
     last = -1
     prepared = laws.pulse_of(p, 0, 0.0, 0.0, 0.0)
-    for i in range(index.shape[0]):
+    for i in range(share[2], share[3]):
         cell = index[i]
         if not share[0] <= cell < share[1]:
             continue

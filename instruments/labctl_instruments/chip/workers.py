@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
+import numpy as np
+
 from labctl_instruments.chip.kernels import IndexArray, Share
 
 _WORTH_THREADS = 4096
 """Cells in one call from which threads pay."""
 _SHARES_A_THREAD = 3
-"""Shares a thread: more cost a look at all cells each, fewer a wait for the last one."""
+"""Shares a thread: fewer cost a wait for the last one."""
 
 
 class Workers:
@@ -37,12 +39,9 @@ class Workers:
         """
         if self.threads == 1 or len(cells) < _WORTH_THREADS:
             if len(cells):
-                work((int(cells.min()), int(cells.max()) + 1))
+                work((int(cells.min()), int(cells.max()) + 1, 0, len(cells)))
             return
-        first, past = int(cells.min()), int(cells.max()) + 1
-        n_shares = self.threads * _SHARES_A_THREAD
-        edges = [first + (past - first) * k // n_shares for k in range(n_shares + 1)]
-        left = deque(itertools.pairwise(edges))
+        left = deque(_shares(cells, self.threads * _SHARES_A_THREAD))
         helpers = [self._pool.submit(_take, work, left) for _ in range(self.threads - 1)]
         _take(work, left)
         for helper in helpers:
@@ -58,6 +57,16 @@ class Workers:
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="chip")
+
+
+def _shares(cells: IndexArray, n_shares: int) -> list[Share]:
+    """Return ranges of cells; where cells stand in order, a share need look at its own alone."""
+    first, past = int(cells.min()), int(cells.max()) + 1
+    edges = [first + (past - first) * k // n_shares for k in range(n_shares + 1)]
+    in_order = bool((cells[1:] >= cells[:-1]).all())
+    places = np.searchsorted(cells, edges).tolist() if in_order else []
+    spans = itertools.pairwise(places) if in_order else itertools.repeat((0, len(cells)))
+    return [(*each, *span) for each, span in zip(itertools.pairwise(edges), spans, strict=False)]
 
 
 def _take(work: Callable[[Share], None], left: deque[Share]) -> None:
