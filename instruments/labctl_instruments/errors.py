@@ -16,6 +16,7 @@ LabctlError
 │   └── ConnectionLostError     a virtual instrument that is cut off, as its bench file plans
 └── InstrumentError             an instrument that did not do as it was told
     ├── DialogueError           an answer that cannot be understood, or none
+    │   ├── DeadLinkError       nothing comes from an instrument any more, not even its name
     │   └── LostAnswerError     an answer that was lost or spoilt on its way
     │       └── LostMessageError    the connection broke: perhaps the message was not heard
     ├── UncertainPulseError     a message that can pulse, of which nothing tells whether it did
@@ -168,6 +169,10 @@ class InstrumentError(LabctlError):
 
 class DialogueError(InstrumentError):
     """An answer cannot be understood, or never came."""
+
+
+class DeadLinkError(DialogueError):
+    """Nothing comes from an instrument any more, not even its name: who asks again asks in vain."""
 
 
 class LostAnswerError(DialogueError):

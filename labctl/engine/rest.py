@@ -13,7 +13,7 @@ from labctl.engine.signals import StopSignals
 from labctl.guardian.orders import record_path
 from labctl.guardian.watch import Watch, watch_over
 from labctl_data.run_file import RunWriter
-from labctl_instruments.errors import InstrumentError, WireError
+from labctl_instruments.errors import DeadLinkError, InstrumentError, WireError
 from labctl_instruments.station import Station
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,9 @@ def _at_rest_after(station: Station, watch: Watch, signals: StopSignals) -> Iter
     try:
         watch.start()
         yield
+    except DeadLinkError:
+        watch.call_for_rest()  # meanwhile this process, too, tries what it can
+        raise
     finally:
         with signals.held():
             try:

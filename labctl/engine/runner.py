@@ -25,6 +25,7 @@ from labctl.guardian.watch import Watch, watch_over
 from labctl_data.cells import Cells
 from labctl_data.errors import LabctlError
 from labctl_data.run_file import PULSE_COUNT, MapSpec, RunStatus, RunWriter, open_run
+from labctl_instruments.errors import DeadLinkError
 from labctl_instruments.station import Station
 from labctl_procedures.procedure import TIME, ChipProcedure, Rows, Snapshot
 
@@ -114,10 +115,13 @@ def carry_out(
         watch = watch_over(station, record_path(writer.path))
         boundary.ends_when(lambda: "the guardian is lost" if watch.is_lost() else None)
         conduct = _Conduct(procedure, writer, percent, boundary, on_rows)
+        error: BaseException | None = None
         try:
             error = conduct.perform(station, watch)
         finally:
             with signals.held():
+                if isinstance(error, DeadLinkError):
+                    watch.call_for_rest()  # meanwhile the run, too, tries what it can
                 faults = try_all(procedure.shutdown, station.rest)
                 faults += try_all(partial(conduct.end_watch, watch, at_rest=not faults))
         with signals.held():

@@ -37,6 +37,9 @@ class Watch(Protocol):
         """Return whether nothing watches any longer: the run must end."""
         ...
 
+    def call_for_rest(self) -> None:
+        """Have the bench brought to rest, and do not wait: the run cannot reach it."""
+
     def finish(self, *, at_rest: bool) -> tuple[str, ...]:
         """End, the bench being at rest or not; return what there is to tell."""
         ...
@@ -51,6 +54,9 @@ class NothingToGuard:
     def is_lost(self) -> bool:
         """Return False."""
         return False
+
+    def call_for_rest(self) -> None:
+        """Call nobody."""
 
     def finish(self, *, at_rest: bool) -> tuple[str, ...]:
         """End nothing."""
@@ -119,6 +125,11 @@ class GuardianWatch:
         """Return whether there is no guardian any longer, and none could be started."""
         return self._is_lost
 
+    def call_for_rest(self) -> None:
+        """Let the guardian bring the bench to rest by its own connections, and do not wait."""
+        if self._child is not None:
+            self._child.call_for_rest()
+
     def finish(self, *, at_rest: bool) -> tuple[str, ...]:
         """Let the guardian go; first let it try, where the run failed to bring the bench to rest.
 
@@ -178,6 +189,7 @@ class _Child:
         self._ready = threading.Event()
         self._reported = threading.Event()
         self._report = ""
+        self._is_called = False
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "labctl.guardian.process"],
@@ -219,9 +231,15 @@ class _Child:
         is_heard = self._silent < self._stall_seconds and self._process.poll() is None
         return self._send(BEAT) and is_heard
 
+    def call_for_rest(self) -> None:
+        """Tell the guardian to bring the bench to rest; `told_to_rest` waits for its report."""
+        self._is_called = True
+        self._send(REST)
+
     def told_to_rest(self) -> str:
         """Let the guardian bring the bench to rest; return what is wrong, "" if nothing."""
-        self._send(REST)
+        if not self._is_called:
+            self.call_for_rest()
         if not self._reported.wait(_REPORT_SECONDS):
             return "the guardian was asked to bring the bench to rest, and did not answer"
         report = json.loads(self._report)["report"]

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     _Module = TypeVar("_Module", bound=KeysightB1500AModule)
 
 
-_TIMEOUT_MS = 30_000
-"""Longer than any message runs: an advance in real time excepted, which is not for campaigns."""
+_TIMEOUT_MS = 10_000
+"""Longer than a message runs whose driver does not say that it takes its time."""
 _CHUNK_BYTES = 2**20
 
 
@@ -180,7 +180,7 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
     from pymeasure.adapters import VISAAdapter
     from pyvisa import Error as VisaError
 
-    from labctl_instruments.drivers.connections import disable_nagle
+    from labctl_instruments.drivers.connections import disable_nagle, notice_cuts
 
     on_socket = table.address.upper().endswith("::SOCKET")
     try:
@@ -196,6 +196,7 @@ def adapter_of(table: InstrumentTable, access: Access) -> VISAAdapter:
         raise InstrumentError(table.address, f"cannot be opened: {error}") from error
     if on_socket:
         disable_nagle(adapter.connection)
+        notice_cuts(adapter.connection)
     access.opened.append(adapter)
     return adapter
 

@@ -30,6 +30,9 @@ from labctl_instruments.wire.board_layout import (
     pack_plan,
 )
 
+REST_BETWEEN_PULSES = 50e-9
+"""Of a stress, in s; as docs/board-dialogue.md says."""
+
 
 class ArrayTestBoard(ScpiInstrument):
     """Read, pulse, sweep and multiply with blocks of cells.
@@ -133,7 +136,8 @@ class ArrayTestBoard(ScpiInstrument):
         """
         head = b":STR:CELL %s,%s,%d," % (_number(voltage), _number(width), count)
         try:
-            self._begin(head + _cells(cells))
+            with self.busy_for(count * (width + REST_BETWEEN_PULSES) * np.size(cells)):
+                self._begin(head + _cells(cells))
         except LostMessageError as error:
             raise UncertainPulseError(self.name, f"perhaps no stress was given: {error}") from error
         except LostAnswerError as error:
@@ -157,7 +161,8 @@ class ArrayTestBoard(ScpiInstrument):
             _number(dwell),
         )
         block = encode_block(np.asarray(voltages, dtype=VOLTAGE))
-        return self._answered(head + block, SWEEP_POINT, np.size(voltages))
+        with self.busy_for(dwell * np.size(voltages)):
+            return self._answered(head + block, SWEEP_POINT, np.size(voltages))
 
     def last_sweep(self, cell: int, points: int) -> npt.NDArray[Any]:
         """Return what the board measured in its last sweep, which was of `cell`; see `sweep_cell`.

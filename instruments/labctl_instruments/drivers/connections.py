@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from pymeasure.adapters import Adapter
 from pyvisa.constants import StatusCode
+from pyvisa.errors import InvalidSession
 from pyvisa.resources import MessageBasedResource
 
 from labctl_instruments.wire.blocks import block_span
 
 _BLOCK_FRAME = 16
 """Bytes around the payload of a block, at most."""
+_OPEN_MS = 2000
+"""Patience with an instrument whose connection is opened anew."""
+_PROBES = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}
+"""Quiet seconds before the first probe, seconds between two, how many; and ms in which bytes that
+were sent must be acknowledged."""
 
 
 def is_socket(connection: object) -> bool:
@@ -29,12 +36,52 @@ def disable_nagle(connection: Any) -> None:  # noqa: ANN401  (whatever PyMeasure
         session.interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def notice_cuts(connection: Any) -> None:  # noqa: ANN401  (whatever PyMeasure's adapter holds)
+    """Let a socket fail some 5 s after its cable was cut, however long an answer may take.
+
+    The kernel asks the other side whether it is there (tcp(7)); an instrument that is merely slow
+    answers that.
+    """
+    with contextlib.suppress(AttributeError, KeyError, OSError):
+        session = connection.visalib.sessions[connection.session]
+        session.interface.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES.items():
+            session.interface.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+@contextlib.contextmanager
+def answering_within(connection: object, seconds: float) -> Iterator[None]:
+    """Wait so long for each answer inside, in s, and as before afterwards."""
+    if not isinstance(connection, MessageBasedResource):
+        yield
+        return
+    before = connection.timeout
+    connection.timeout = seconds * 1e3
+    try:
+        yield
+    finally:
+        with contextlib.suppress(InvalidSession):  # it could not be opened again
+            connection.timeout = before
+
+
 def reopen(connection: Any) -> None:  # noqa: ANN401  (a resource of PyVISA)
-    """Open a connection anew, as it was."""
+    """Open a connection anew, as it was.
+
+    Raises
+    ------
+    OSError
+        If nobody takes it.
+    """
     timeout, termination = connection.timeout, connection.read_termination
     connection.close()
-    connection.open()
+    try:
+        connection.open(open_timeout=_OPEN_MS)
+    except OSError:
+        raise
+    except Exception as error:  # pyvisa-py raises plain ones where nobody listens
+        raise OSError(f"cannot be opened again: {error}") from error
     disable_nagle(connection)
+    notice_cuts(connection)
     connection.timeout = timeout
     connection.read_termination = termination
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 from pyvisa.constants import StatusCode
-from pyvisa.errors import VisaIOError
+from pyvisa.errors import InvalidSession, VisaIOError
+from pyvisa.resources import MessageBasedResource
 
-from labctl_instruments.drivers.connections import is_cut_short, is_socket, reopen
+from labctl_instruments.drivers.connections import (
+    answering_within,
+    is_cut_short,
+    is_socket,
+    reopen,
+)
 from labctl_instruments.errors import (
+    DeadLinkError,
     DialogueError,
     LostAnswerError,
     LostMessageError,
@@ -26,6 +34,15 @@ log = logging.getLogger(__name__)
 
 _MOST_STALE_ANSWERS = 8
 _MOST_ATTEMPTS = 4
+_NAME_SECONDS = 1.5
+"""Time in which an instrument says who it is, whatever it has been asked before."""
+_REVIVAL_SECONDS = 4.0
+"""Time after which an instrument that does not say it is given up."""
+_ANSWER_SECONDS = 10.0
+"""Time in which an instrument answers that is not busy."""
+_NOTHING = 1.0
+"""A message that takes less than this, in s, needs no patience of its own."""
+Broken = UnicodeDecodeError | OSError | VisaIOError | InvalidSession
 
 T = TypeVar("T")
 
@@ -39,6 +56,8 @@ class Dialogue:
         Held for one exchange: two threads otherwise read each other's answers.
     is_in_step : bool
         Whether the next answer will be that of the next query.
+    is_dead : bool
+        Whether nothing came any more when it was looked at last: it is looked at once only, then.
     is_explaining : bool
         Whether the error queue is being asked why there was no answer.
     """
@@ -46,7 +65,11 @@ class Dialogue:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.is_in_step = True
+        self.is_dead = False
         self.is_explaining = False
+
+
+_UNANSWERED = (VisaIOError, InvalidSession, OSError, DialogueError, UnicodeDecodeError)
 
 
 class ExchangingInstrument(Instrument):
@@ -69,6 +92,18 @@ class ExchangingInstrument(Instrument):
         # What SCPIMixin passes beside the name is this same keyword.
         super().__init__(adapter, name, includeSCPI=False)
 
+    def answers_take(self, seconds: float) -> None:
+        """Wait longer for all answers from now on, if they may take so long, in s."""
+        connection = self.adapter.connection
+        if seconds > _ANSWER_SECONDS / 2 and isinstance(connection, MessageBasedResource):
+            connection.timeout = 1e3 * (_ANSWER_SECONDS + seconds)
+
+    def busy_for(self, seconds: float) -> contextlib.AbstractContextManager[None]:
+        """Wait so much longer for each answer inside, in s: for messages that take their time."""
+        if seconds < _NOTHING:
+            return contextlib.nullcontext()
+        return answering_within(self.adapter.connection, _ANSWER_SECONDS + seconds)
+
     def write(self, command: str, **kwargs: Any) -> None:  # noqa: ANN401  (PyMeasure's signature)
         """Send a command.
 
@@ -80,7 +115,7 @@ class ExchangingInstrument(Instrument):
         with self.dialogue.lock:
             try:
                 super().write(command, **kwargs)
-            except (OSError, VisaIOError) as error:
+            except (OSError, VisaIOError, InvalidSession) as error:
                 raise self._explained(command, error, is_query=False) from error
 
     def read(self, **kwargs: Any) -> str:  # noqa: ANN401  (PyMeasure's signature)
@@ -179,7 +214,7 @@ class ExchangingInstrument(Instrument):
                 self._resynchronise()
             try:
                 return talk()
-            except (UnicodeDecodeError, OSError, VisaIOError) as error:
+            except (UnicodeDecodeError, OSError, VisaIOError, InvalidSession) as error:
                 raise self._explained(asked, error, is_query=True) from error
 
     def spoilt(self, asked: str, answer: str) -> LostAnswerError:
@@ -187,26 +222,26 @@ class ExchangingInstrument(Instrument):
         self.dialogue.is_in_step = False
         return LostAnswerError(self.name, f"'{_head(asked)}' answered '{answer.strip()[:40]}'")
 
-    def _explained(
-        self,
-        asked: str | bytes,
-        error: UnicodeDecodeError | OSError | VisaIOError,
-        *,
-        is_query: bool,
-    ) -> Exception:
+    def _explained(self, asked: str | bytes, error: Broken, *, is_query: bool) -> Exception:
         """Return why an exchange failed, with the dialogue in step again where that can be."""
         head = _head(asked)
         if isinstance(error, UnicodeDecodeError):
             self.dialogue.is_in_step = False
             return LostAnswerError(self.name, f"'{head}' answered no text")
         if not isinstance(error, VisaIOError):  # pyvisa-py: of a socket to which there is no way
-            return DialogueError(self.name, f"'{head}' not sent: {error}")
+            return DeadLinkError(self.name, f"'{head}' not sent: {error}")
         if error.error_code == StatusCode.error_connection_lost:
-            reopen(self.adapter.connection)
-            return LostMessageError(
-                self.name, f"the connection broke at '{head}', and is open again"
-            )
+            return self._opened_anew(head)
         return self._reason(head, error) if is_query else error
+
+    def _opened_anew(self, asked: str) -> DialogueError:
+        """Return what became of a message at which the connection broke."""
+        broke = f"the connection broke at '{asked}'"
+        try:
+            reopen(self.adapter.connection)
+        except (OSError, VisaIOError, InvalidSession) as error:
+            return DeadLinkError(self.name, f"{broke}: {error}")
+        return LostMessageError(self.name, f"{broke}, and is open again")
 
     def _reason(self, asked: str, error: VisaIOError) -> Exception:
         """Return why a query was not answered, with the dialogue in step again."""
@@ -219,6 +254,8 @@ class ExchangingInstrument(Instrument):
         try:
             self._resynchronise()
             errors = self.drain_errors()
+        except DeadLinkError:
+            return DeadLinkError(self.name, f"no answer to '{asked}', nor to *IDN?")
         except (VisaIOError, DialogueError, WireError):
             return unanswered
         finally:
@@ -230,16 +267,26 @@ class ExchangingInstrument(Instrument):
         raise NotImplementedError
 
     def _resynchronise(self) -> None:
-        """Drop what is late: go on only once the instrument answers who it is."""
+        """Drop what is late: go on only once the instrument answers who it is.
+
+        Raises
+        ------
+        DeadLinkError
+            If it does not.
+        """
         self.dialogue.is_in_step = False
+        until = time.monotonic() + (0.0 if self.dialogue.is_dead else _REVIVAL_SECONDS)
         for attempt in range(_MOST_ATTEMPTS):
             # A socket has no device clear, and pyvisa-py's spins for ever on one that is closed.
             anew = attempt > 0 and is_socket(self.adapter.connection)
-            with contextlib.suppress(VisaIOError, DialogueError, UnicodeDecodeError):
+            with contextlib.suppress(*_UNANSWERED):
                 if self._answers_to_its_name(anew=anew):
-                    self.dialogue.is_in_step = True
+                    self.dialogue.is_in_step, self.dialogue.is_dead = True, False
                     return
-        raise LostAnswerError(self.name, "the dialogue is out of step: *IDN? is not answered")
+            if time.monotonic() > until:
+                break
+        self.dialogue.is_dead = True
+        raise DeadLinkError(self.name, "*IDN? is not answered")
 
     def _answers_to_its_name(self, *, anew: bool) -> bool:
         if anew:
@@ -247,8 +294,9 @@ class ExchangingInstrument(Instrument):
         elif not is_socket(self.adapter.connection):
             with contextlib.suppress(VisaIOError):
                 self.adapter.connection.clear()
-        super().write("*IDN?")
-        return any(self.is_mine(self.read()) for _ in range(_MOST_STALE_ANSWERS))
+        with answering_within(self.adapter.connection, _NAME_SECONDS):
+            super().write("*IDN?")
+            return any(self.is_mine(self.read()) for _ in range(_MOST_STALE_ANSWERS))
 
     def is_mine(self, identity: str) -> bool:
         """Return whether an answer to `*IDN?` is that of a model which is driven here."""

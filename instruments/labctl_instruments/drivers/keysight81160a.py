@@ -31,6 +31,7 @@ class Keysight81160A(ScpiInstrument):
 
     def __init__(self, adapter: Adapter, name: str = "Keysight 81160A") -> None:
         super().__init__(adapter, name)
+        self._burst_seconds = 0.0
 
     def prepare(self, channel: int, *, voltage_limit: float) -> None:
         """Make a channel that waits for triggers at 0 V, into high impedance; output off.
@@ -67,6 +68,7 @@ class Keysight81160A(ScpiInstrument):
         error = self.again(lambda: parse_error(self.ask(shaping)))
         if error[0] != 0:
             raise RefusalError(self.name, [error, *self.drain_errors()])
+        self._burst_seconds = count * period
 
     def set_output(self, channel: int, *, on: bool) -> None:
         """Connect or isolate a channel."""
@@ -93,7 +95,8 @@ class Keysight81160A(ScpiInstrument):
 
     def _start(self, message: str) -> None:
         try:
-            self.ask_number(f"{message};*OPC?")
+            with self.busy_for(self._burst_seconds):
+                self.ask_number(f"{message};*OPC?")
         except LostMessageError as error:
             raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
         except LostAnswerError as error:

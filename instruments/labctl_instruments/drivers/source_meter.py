@@ -7,6 +7,10 @@ from typing import Any
 from labctl_instruments.drivers.bench_instrument import BenchInstrument
 from labctl_instruments.errors import DialogueError, ReadBackError
 
+MOST_AVERAGES = 100
+"""Readings that a filter takes at once."""
+LINE_FREQUENCY = 50.0
+"""The slower of the two that there are, in Hz."""
 OVERFLOW = 9.9e37
 """IEEE 488.2 not-a-number and overflow answers are at or above this."""
 
@@ -48,6 +52,7 @@ class SourceMeterDriver(BenchInstrument):
             self.check_errors()
 
         self.again(step)
+        self.answers_take(MOST_AVERAGES * nplc / LINE_FREQUENCY)
 
     def force(self, voltage: float) -> None:
         """Force `voltage` V, and see in the same exchange that the instrument took it.

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from labctl_data.cells import Geometry
-from labctl_instruments.errors import RestError, StationError
+from labctl_instruments.errors import DeadLinkError, RestError, StationError
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
 from labctl_instruments.station.protocol import BenchInfo, Int8Array, LedgerSink
@@ -212,6 +212,10 @@ def _attempt(action: Callable[[], None], faults: list[Exception]) -> None:
     """
     try:
         action()
+    except DeadLinkError as fault:  # it was asked again and again already
+        log.warning("coming to rest: %s", fault)
+        faults.append(fault)
+        return
     except Exception:  # the boundary: what is lost on the way may arrive when it is sent again
         log.exception("coming to rest; tried again")
     else:

@@ -12,7 +12,7 @@ import pytest
 from labctl_instruments.bench.opening import Access, adapter_of
 from labctl_instruments.bench.schema import InstrumentTable
 from labctl_instruments.drivers.array_test_board import ArrayTestBoard
-from labctl_instruments.errors import DialogueError
+from labctl_instruments.errors import DeadLinkError, DialogueError
 
 LINE_ENDS = b"\n" * 4 * 3000
 ANSWERS = {
@@ -95,3 +95,40 @@ def test_a_connection_that_is_hung_up_is_opened_anew_and_the_query_not_repeated(
         assert adapter.connection.timeout == 200
         board.close()
         server.join()
+
+
+def hear(listener: socket.socket, heard: list[bytes]) -> None:
+    """Take what clients say, one after the other, and answer none of it; end with the listener."""
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client:
+            while message := client.recv(2**10):
+                heard.extend(message.splitlines())
+
+
+def test_an_instrument_that_says_nothing_any_more_is_asked_for_its_name_and_then_given_up():
+    heard: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = threading.Thread(target=hear, args=(listener, heard))
+    server.start()
+    address = f"TCPIP0::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
+    table = InstrumentTable(driver="array-test-board", address=address, role="board")
+    board = ArrayTestBoard(adapter_of(table, Access(library="@py")))
+    board.adapter.connection.timeout = 100  # ms
+
+    with pytest.raises(DeadLinkError, match="nor to "):
+        board.inquire_number(":LIM:VOLT?")
+    asked = list(heard)
+    with pytest.raises(DeadLinkError):
+        board.inquire_number(":LIM:VOLT?")
+
+    assert asked.count(b":LIM:VOLT?") == 1  # to ask again would be in vain
+    assert set(asked) == {b":LIM:VOLT?", b"*IDN?"}
+    assert heard[len(asked) :] == [b"*IDN?"]
+    board.close()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    server.join()
