@@ -18,10 +18,8 @@ from labctl_gui import application
 from labctl_gui.state.journal import Journal
 from labctl_gui.state.session import Session
 from labctl_gui.window import OperatorWindow
+from tests.gui.driving import PATIENCE
 from tests.gui.small_bench import SMALL_BENCH
-
-PATIENCE = 30_000
-"""How long a test waits for what must happen, in ms; kernels may have to be compiled."""
 
 
 @pytest.fixture

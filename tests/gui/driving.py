@@ -7,9 +7,10 @@ from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QApplication, QComboBox
 
 from labctl_gui.state.bench import BenchPhase
+from tests.gui.patience import SECONDS
 
-PATIENCE = 30_000
-"""How long a test waits for what must happen, in ms; kernels may have to be compiled."""
+PATIENCE = 1000 * SECONDS
+"""How long a test waits for what must happen, in ms."""
 
 PACE = 12
 """Time between two moves of the mouse, in ms; pyqtgraph drops what comes faster than 100 Hz."""

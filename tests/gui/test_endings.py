@@ -12,9 +12,7 @@ import pytest
 
 from labctl_data.run_file import open_run
 from labctl_gui import app
-
-PATIENCE = 60
-"""How long the window may take to close, in s."""
+from tests.gui.patience import SECONDS
 
 OPERATOR = """
 import sys
@@ -57,7 +55,7 @@ def test_a_signal_closes_the_window_and_the_run_is_stored_as_aborted(bench, tmp_
 
         process.send_signal(number)
 
-        assert process.wait(timeout=PATIENCE) == 0
+        assert process.wait(timeout=SECONDS) == 0
     (path,) = Path(tmp_path, "data").rglob("*.h5")
     assert open_run(path).status == "aborted"
 

@@ -12,8 +12,7 @@ from labctl_data.errors import LabctlError
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.journal import Journal, Sieve
 from labctl_gui.state.orders import VERBS, parse_order, read_in_blocks
-
-PATIENCE = 30
+from tests.gui.patience import SECONDS
 
 
 def answer(session, text):
@@ -76,7 +75,7 @@ def test_an_order_is_answered_in_the_log_and_one_beyond_the_envelope_refused_the
     with caplog.at_level(logging.INFO, "labctl_gui"):
         session.order("who")
         session.order("read 0/0/0 100V")
-        assert session.settled(PATIENCE)
+        assert session.settled(SECONDS)
 
     who, refused = caplog.messages
     assert who == "who  →  small: wafer w1, die x2y3, chip c4, 2 x 16 x 8 cells"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.rack_desk import AT_ONCE, Trouble
-
-PATIENCE = 30
+from tests.gui.patience import SECONDS
 
 
 def test_a_fault_is_planted_listed_and_cleared_without_reopening(session):
@@ -13,39 +12,39 @@ def test_a_fault_is_planted_listed_and_cleared_without_reopening(session):
 
     session.rack.plant(Trouble("timeout", "board", nth=7))
     session.rack.plant(Trouble("late", "clock", share=0.01))
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert session.rack.facts.planned == (
         "timeout of board: chance 7 since it was planted",
         "late of clock: 1 % of its chances",
     )
 
     session.rack.clear()
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert session.rack.facts.planned == ()
     assert session.station is station
 
 
 def test_a_fault_that_strikes_a_read_is_told_and_the_bench_is_ready_again(session):
     session.rack.plant(Trouble("disconnect", "board"))
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
 
     session.read_pe(0)
-    assert session.settled(PATIENCE)
+    assert session.settled(SECONDS)
 
     assert session.rack.facts.planned == ()
     session.read_pe(0)
-    assert session.settled(PATIENCE)
+    assert session.settled(SECONDS)
     assert session.status.phase is BenchPhase.READY
     assert session.chip_map.version > 0
 
 
 def test_a_fault_that_this_bench_cannot_suffer_is_refused_with_the_reason(session):
     session.rack.plant(Trouble("stuck-relay", "board", channel="1A01"))
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert "role matrix" in session.rack.problem
 
     session.rack.clear()
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert session.rack.problem == ""
 
 
@@ -53,11 +52,11 @@ def test_bench_time_is_made_real_and_a_jump_again(session):
     assert session.rack.facts.speed == AT_ONCE
 
     session.rack.pace(60.0)
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert session.rack.facts.speed == 60.0
 
     session.rack.pace(AT_ONCE)
-    session.rack.settled(PATIENCE)
+    session.rack.settled(SECONDS)
     assert session.rack.facts.speed == AT_ONCE
 
 
@@ -65,4 +64,4 @@ def test_without_a_bench_there_is_nothing_to_change(closed_session):
     closed_session.rack.pace(1.0)
 
     assert closed_session.rack.facts is None
-    assert closed_session.settled(PATIENCE)
+    assert closed_session.settled(SECONDS)

@@ -21,13 +21,14 @@ from labctl_gui.state.sketcher import Sketcher, Subject, View
 from labctl_gui.state.watched import Stopped
 from labctl_gui.state.worker import BenchWorker, Task
 from labctl_instruments.virtual.rack import _racks
+from tests.gui.patience import SECONDS
 
 SMALL_WRITE = {"cells": "0/:/:", "levels": "4", "after": ""}
 LONG_WRITE = {"cells": "0/:/:", "levels": "32", "window": "2 nS", "limit": "100000"}
 """A window this narrow is hardly ever met: it would go on for minutes."""
 
 
-def wait_until(reached, seconds=30.0):
+def wait_until(reached, seconds=SECONDS):
     end = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < end, "what was waited for did not happen"
@@ -50,20 +51,20 @@ def test_a_bench_is_opened_at_rest_and_says_what_it_is(session):
 
 def test_a_bench_that_does_not_exist_is_a_problem_and_not_an_end(closed_session, bench, caplog):
     closed_session.open_bench("no-such-bench")
-    assert closed_session.settled(30)
+    assert closed_session.settled(SECONDS)
 
     assert closed_session.status.phase is BenchPhase.FAILED
     assert "no-such-bench" in closed_session.status.problem
 
     closed_session.open_bench(bench)
-    assert closed_session.settled(30)
+    assert closed_session.settled(SECONDS)
     assert closed_session.status.phase is BenchPhase.READY
     assert closed_session.status.problem == ""
 
 
 def test_reading_a_pe_maps_it_and_leaves_the_bench_at_rest(session):
     session.read_pe(1)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert (session.chip_map.pe(1) > 1e-6).all()
     assert np.isnan(session.chip_map.pe(0)).all()
@@ -73,7 +74,7 @@ def test_reading_a_pe_maps_it_and_leaves_the_bench_at_rest(session):
 
 def test_a_run_is_stored_and_its_rows_are_in_the_ring(session):
     session.start("WriteVerify", SMALL_WRITE)
-    assert session.settled(60)
+    assert session.settled(SECONDS)
 
     (done,) = session.queue.jobs
     stored = open_run(done.run_file)
@@ -86,7 +87,7 @@ def test_a_run_is_stored_and_its_rows_are_in_the_ring(session):
 def test_runs_are_measured_one_after_another(session):
     session.start("IVSweep", {"cells": "0/0/0"})
     session.start("WriteVerify", SMALL_WRITE)
-    assert session.settled(60)
+    assert session.settled(SECONDS)
 
     statuses = [job.state for job in session.queue.jobs]
 
@@ -95,7 +96,7 @@ def test_runs_are_measured_one_after_another(session):
 
 def test_the_history_of_a_cell_is_that_of_the_run_file(session):
     session.start("WriteVerify", SMALL_WRITE)
-    assert session.settled(60)
+    assert session.settled(SECONDS)
     opened = open_run_file(session.queue.jobs[0].run_file)
 
     live = session.events.trace(int(np.ravel_multi_index((0, 3, 2), (2, 16, 8))))
@@ -112,7 +113,7 @@ def test_an_aborted_run_keeps_its_rows_and_holds_the_queue(session):
     wait_until(lambda: session.rows.version[1] > 2_000)
 
     session.abort()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     aborted, waiting = session.queue.jobs
     assert aborted.state is JobState.INTERRUPTED
@@ -123,7 +124,7 @@ def test_an_aborted_run_keeps_its_rows_and_holds_the_queue(session):
     assert board_outputs(session) == ()
 
     session.go_on()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     assert session.queue.jobs[1].state is JobState.DONE
 
 
@@ -132,7 +133,7 @@ def test_stop_brings_a_running_bench_to_rest(session):
     wait_until(lambda: session.rows.version[1] > 2_000)
 
     session.stop()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert board_outputs(session) == ()
     assert session.queue.jobs[0].state is JobState.INTERRUPTED
@@ -145,7 +146,7 @@ def test_nothing_drives_the_bench_after_a_stop(session):
     log = list(_racks.values())[-1].log
 
     session.stop()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     messages = log.messages()
     resting = max(k for k, message in enumerate(messages) if b"PULS:CELL" in message.upper())
@@ -158,10 +159,10 @@ def test_nothing_drives_the_bench_after_a_stop(session):
 
 def test_after_a_stop_the_bench_takes_new_orders(session):
     session.stop()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     session.read_pe(0)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert np.isfinite(session.chip_map.pe(0)).all()
 
@@ -169,7 +170,7 @@ def test_after_a_stop_the_bench_takes_new_orders(session):
 def test_stop_before_the_bench_is_open_loses_neither_bench_nor_catalogue(closed_session, bench):
     closed_session.open_bench(bench)
     closed_session.stop()
-    assert closed_session.settled(30)
+    assert closed_session.settled(SECONDS)
 
     assert closed_session.status.phase is BenchPhase.READY
     assert "WriteVerify" in closed_session.offers.procedures
@@ -198,7 +199,7 @@ def test_a_stopped_station_sends_nothing_but_comes_to_rest(session):
 def test_a_run_that_fails_says_why_and_holds_the_queue(session, caplog):
     session.start("WriteVerify", {"cells": "7/0/0"})  # there are two PEs
     session.start("IVSweep", {"cells": "0/0/0"})
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     failed, waiting = session.queue.jobs
     assert failed.state is JobState.FAILED
@@ -208,14 +209,14 @@ def test_a_run_that_fails_says_why_and_holds_the_queue(session, caplog):
 
 def test_closing_during_a_run_ends_it_and_the_bench_rests(closed_session, bench):
     closed_session.open_bench(bench)
-    assert closed_session.settled(30)
+    assert closed_session.settled(SECONDS)
     board = closed_session.station._station._board
     asked = []
     close, board.close = board.close, lambda: (asked.append(board.outputs_on()), close())
     closed_session.start("WriteVerify", LONG_WRITE)
     wait_until(lambda: closed_session.rows.version[1] > 500)
 
-    assert closed_session.close(timeout=10)
+    assert closed_session.close(timeout=SECONDS)
 
     assert asked == [()]
     assert open_run(closed_session.queue.jobs[0].run_file).status == "aborted"
@@ -230,7 +231,7 @@ def test_a_task_that_fails_does_not_end_the_worker(caplog):
     worker.submit(Task("dividing", lambda: 1 / 0, told.append))
     worker.submit(Task("after it", done.set, told.append))
 
-    assert done.wait(10)
+    assert done.wait(SECONDS)
     assert [type(error) for error in told] == [ZeroDivisionError]
     assert any("dividing" in r.message for r in caplog.records if r.levelno == logging.ERROR)
     assert worker.end(10)
@@ -244,7 +245,7 @@ def test_a_sketch_is_drawn_again_only_when_something_changed(session):
     assert not sketcher.draw_if_changed()
 
     session.read_pe(0)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert sketcher.draw_if_changed()
     sketch = sketcher.sketch
@@ -254,7 +255,7 @@ def test_a_sketch_is_drawn_again_only_when_something_changed(session):
 
 def test_a_file_is_shown_in_place_of_the_bench_until_told_otherwise(session):
     session.start("IVSweep", {"cells": "0/0/0"})
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     sketcher = Sketcher(session)
     sketcher.close()
     live_map = sketcher.shown_map
@@ -280,7 +281,7 @@ def test_a_run_that_pauses_leaves_the_bench_at_rest_and_goes_on(session):
     session.resume()
     wait_until(lambda: session.rows.version[1] > rows + 100)
     session.stop()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     events = open_run(session.queue.jobs[0].run_file).events
     assert [e.kind for e in events if e.kind in ("paused", "resumed")] == ["paused", "resumed"]
 
@@ -292,7 +293,7 @@ def test_stop_ends_a_run_that_pauses(session):
     wait_until(lambda: session.status.phase is BenchPhase.PAUSED)
 
     session.stop()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert session.queue.jobs[0].state is JobState.INTERRUPTED
     assert session.status.phase is BenchPhase.READY
@@ -302,13 +303,13 @@ def test_an_aborted_run_is_gone_on_with_in_its_own_file(session):
     session.start("WriteVerify", {**SMALL_WRITE, "window": "20 nS"})
     wait_until(lambda: session.rows.version[1] > 200)
     session.abort()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     (job,) = session.queue.jobs
     before = open_run(job.run_file).rows
 
     session.queue.change("resuming", lambda queue: queue.resume(job.id))
     session.go_on()
-    assert session.settled(60)
+    assert session.settled(SECONDS)
 
     (again,) = session.queue.jobs
     assert (again.state, again.run_file) == (JobState.DONE, job.run_file)
@@ -318,26 +319,26 @@ def test_an_aborted_run_is_gone_on_with_in_its_own_file(session):
 def test_a_job_moves_among_those_that_wait(session):
     for name in ("IVSweep", "Retention", "ReadDisturb"):
         session.queue.add(session.request(name, {}))
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     last = session.queue.waiting[-1]
 
     session.queue.shift(last.id, -2)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     assert [job.procedure for job in session.queue.waiting] == [
         "ReadDisturb", "IVSweep", "Retention"
     ]  # fmt: skip
 
     session.queue.shift(last.id, 1)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
     assert [job.procedure for job in session.queue.waiting][1] == "ReadDisturb"
 
 
 def test_jobs_that_wait_when_the_window_opens_are_not_started_by_it(session):
     session.queue.add(session.request("IVSweep", {"cells": "0/0/0"}))
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     session._look_when_idle()
-    assert session.settled(30)
+    assert session.settled(SECONDS)
 
     assert session.held
     assert session.queue.jobs[0].state is JobState.WAITING
@@ -349,7 +350,7 @@ def test_a_prediction_is_what_the_run_then_takes(session):
     wait_until(lambda: session.predictor.now.is_done, 60)
 
     session.start("IVSweep", values)
-    assert session.settled(60)
+    assert session.settled(SECONDS)
 
     rows = open_run(session.queue.jobs[0].run_file).rows
     assert f" {rows} rows" in session.predictor.now.text
@@ -371,7 +372,7 @@ def test_a_queue_that_is_damaged_is_told_of_once_and_kept(tmp_path, caplog):
 
     for _ in range(3):
         jobs._clerk.submit(Task("looking", jobs._look_again, lambda _: None))
-    assert jobs.settled(30)
+    assert jobs.settled(SECONDS)
 
     assert caplog.text.count("queue.sqlite") == 1
     assert path.read_bytes().startswith(b"somebody")
@@ -402,7 +403,7 @@ def test_a_network_pauses_with_the_bench_at_rest_goes_on_and_ends_when_it_is_abo
     closed_session.resume()
     wait_until(lambda: closed_session.status.phase is BenchPhase.BUSY)
     closed_session.abort()
-    assert closed_session.settled(60)
+    assert closed_session.settled(SECONDS)
     assert not closed_session.is_under_way
     assert closed_session.status.phase is BenchPhase.READY
     assert closed_session.network.verdict is None

@@ -16,6 +16,7 @@ from labctl_gui.state.simulation import (
     varied,
     write_varied,
 )
+from tests.gui.patience import SECONDS
 
 
 def test_a_varied_bench_differs_in_nothing_but_its_simulation(session):
@@ -72,8 +73,8 @@ def test_a_bench_varied_as_it_is_says_the_same_of_itself(session):
 
 def test_a_varied_bench_is_opened_with_its_seed(session):
     session.open_varied(Variation(seed=9))
-    assert session.settled(30)
-    assert session.settled(30)
+    assert session.settled(SECONDS)
+    assert session.settled(SECONDS)
 
     assert session.status.phase is BenchPhase.READY
     assert session.status.info.seed == 9
