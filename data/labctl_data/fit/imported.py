@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from labctl_data.fit.aging import Aging, fit_aging
 from labctl_data.fit.jumps import changes_of, draw_changes, fit_share
 from labctl_data.fit.kinetics import is_pulse_map
 from labctl_data.fit.observations import Looks, addressed
-from labctl_data.fit.offset_sweeps import fit_offset_curvature, pooled
+from labctl_data.fit.offset_sweeps import fit_offset_curvature, pooled, standardised
+from labctl_data.fit.pulse_laws import MAD_TO_SIGMA
 from labctl_data.fit.result import Estimates
+from labctl_data.fit.slow_noise import fit_slow_noise
 from labctl_data.importing import PROCEDURE
-from labctl_data.model import SoftBoundModel
+from labctl_data.model import FloatArray, SoftBoundModel
 from labctl_data.run_file.reader import Run
 from labctl_data.statistics import ks_distance, two_sample_test
 
@@ -112,40 +115,57 @@ def _tell_reads(estimates: Estimates, run: Run) -> Quality:
     g, cell = rows["conductance"][order], cell[order]
     if np.min(np.bincount(np.unique(cell, return_inverse=True)[1])) < LEAST_READS:
         raise FitError(f"{run.path}: read noise asks for {LEAST_READS} reads of each cell")
-    same = cell[1:] == cell[:-1]
-    # Slow motion hardly shows between neighbours: half the mean square of their differences.
-    relative = (np.diff(g) / (0.5 * (g[1:] + g[:-1])))[same]
-    value = float(np.sqrt(np.mean(relative**2) / 2))
-    # Neighbouring differences share a read: 3/4 of an error more than independent ones.
-    error = value * np.sqrt(0.75 / same.sum())
-    estimates.tell("read_noise", value, float(error), run.path.name)
-    whole = [np.std(g[cell == each]) / np.mean(g[cell == each]) for each in np.unique(cell)]
-    slow = max(float(np.mean(np.square(whole))) - value**2, 0.0) ** 0.5
-    return {"cells": len(whole), "slow_noise": slow, "untold": "a two-state share needs many cells"}
+    cells = np.unique(cell)
+    traces = [g[cell == each] for each in cells]
+    gaps = np.diff(rows["time"][order])[cell[1:] == cell[:-1]]
+    found = fit_slow_noise(traces, float(np.median(gaps)))
+    estimates.tell("read_noise", found.white, found.white_error, run.path.name)
+    if found.slow:
+        estimates.tell("flicker_noise", found.slow, found.slow_error, run.path.name)
+    cut = [len(trace) * (HELD_OUT - 1) // HELD_OUT for trace in traces]
+    known = fit_slow_noise([t[:n] for t, n in zip(traces, cut, strict=True)], 1.0).neighbours
+    later = [np.diff(t[n:]) / t[n:].mean() for t, n in zip(traces, cut, strict=True)]
+    step = np.concatenate(later) / np.sqrt(2.0)
+    drawn = known * np.random.default_rng(SEED).normal(size=DRAWS * len(step))
+    return {
+        "cells": len(cells),
+        "neighbours": found.neighbours,
+        "untold": "a two-state share needs many cells",
+        "held_out_ks": {"the last fifth": two_sample_test(step, drawn).facts()},
+    }
 
 
 def _tell_iv(estimates: Estimates, run: Run) -> Quality:
     rows, cell = addressed(run, ("voltage", "current"))
-    classes = fit_offset_curvature(cell, rows["voltage"], rows["current"])
+    voltage, current = rows["voltage"], rows["current"]
+    classes = fit_offset_curvature(cell, voltage, current)
+    held = np.unique(cell, return_inverse=True)[1] % HELD_OUT == 0
+    trained = fit_offset_curvature(cell[~held], voltage[~held], current[~held])
+    z = standardised(trained, cell[held], voltage[held], current[held])
+    drawn = np.random.default_rng(SEED).normal(size=DRAWS * len(z))
     inside = [c for c in classes if c.low < estimates.model.window_high] or list(classes)
     estimates.tell("curvature", *pooled(inside), run.path.name)
-    return {
+    noted: Quality = {
         f"b at {c.low * 1e6:g} to {c.high * 1e6:g} uS": {
             "value": c.value, "error": c.error, "offset": c.offset, "sweeps": c.sweeps
         }
         for c in classes
     }  # fmt: skip
+    return noted | {"held_out_ks": {"points": two_sample_test(z, drawn).facts()}}
 
 
 def _tell_endurance(estimates: Estimates, run: Run) -> Quality:
     rows, cell = addressed(run, ("cycle", "high", "low"))
-    noted: Quality = {"untold": "wear is no parameter of this model; noted only"}
+    late = rows["cycle"] > np.median(rows["cycle"])
+    window = np.log(rows["high"] / rows["low"])
+    left = float(np.median(window[late]) / np.median(window[~late]))
+    reason = f"late cycles keep {left:.2f} of the early window: no cell is seen to wear out"
+    noted: Quality = {"untold": {"wear_rate": reason}, "window_left": left}
     for name in ("high", "low"):
         logarithm = np.log(rows[name])
         members = np.unique(cell, return_inverse=True)[1]
         mean = np.bincount(members, logarithm) / np.bincount(members)
         rest = logarithm - mean[members]
-        late = rows["cycle"] > np.median(rows["cycle"])
         noted |= {
             f"{name}_median": float(np.median(rows[name])),
             f"{name}_cycle_to_cycle": float(np.std(rest)),
@@ -156,22 +176,47 @@ def _tell_endurance(estimates: Estimates, run: Run) -> Quality:
 
 
 def _tell_forming(estimates: Estimates, run: Run) -> Quality:
-    rows, _ = addressed(run, ("before", "after"))
-    fresh, formed = np.log(rows["before"]), rows["after"]
+    rows, cell = addressed(run, ("before", "after"))
+    law = _formed(rows["before"], rows["after"])
+    n, source = len(cell), run.path.name
+    value = float(np.exp(law.middle))
+    estimates.tell("fresh_conductance", value, 1.25 * law.spread * value / n**0.5, source)
+    estimates.tell("fresh_spread", law.spread, 1.17 * law.spread / n**0.5, source)
+    estimates.imply("", formed_low=law.low, formed_high=law.high)
+    error = (law.high - law.low) / n**0.5
+    estimates.tell("formed_low", law.low, error, source)
+    estimates.tell("formed_high", law.high, error, source)
+    held, rng = cell % HELD_OUT == 0, np.random.default_rng(SEED)
+    known = _formed(rows["before"][~held], rows["after"][~held])
+    drawn = known.middle + known.spread * rng.normal(size=n), rng.uniform(known.low, known.high, n)
+    ks = {
+        "fresh": two_sample_test(np.log(rows["before"][held]), drawn[0]).facts(),
+        "formed": two_sample_test(rows["after"][held], drawn[1]).facts(),
+    }
+    median = float(np.median(rows["after"]))
+    return {"cells": n, "formed_median": median, "held_out_ks": ks}
+
+
+@dataclass(frozen=True)
+class _Formed:
+    """The laws of fresh and of formed cells."""
+
+    middle: float
+    """Median of ln g of fresh cells."""
+    spread: float
+    """Standard deviation of it, from the median distance."""
+    low: float
+    """Lowest and highest conductance of formed cells, in S."""
+    high: float
+
+
+def _formed(before: FloatArray, after: FloatArray) -> _Formed:
+    fresh = np.log(before)
     middle = float(np.median(fresh))
-    spread = 1.4826 * float(np.median(np.abs(fresh - middle)))
-    n, source = len(fresh), run.path.name
-    value = float(np.exp(middle))
-    estimates.tell("fresh_conductance", value, 1.25 * spread * value / n**0.5, source)
-    estimates.tell("fresh_spread", spread, 1.17 * spread / n**0.5, source)
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(fresh - middle)))
     # The model draws formed cells uniformly: the quartiles of that law are those of the data.
-    quarter, half, three = np.quantile(formed, (0.25, 0.5, 0.75))
-    low, high = max(2 * quarter - half, 1e-9), 2 * three - half
-    estimates.imply("", formed_low=low, formed_high=high)
-    error = float(2 * (three - quarter) / n**0.5)
-    estimates.tell("formed_low", low, error, source)
-    estimates.tell("formed_high", high, error, source)
-    return {"cells": n, "formed_median": float(half)}
+    quarter, half, three = (float(x) for x in np.quantile(after, (0.25, 0.5, 0.75)))
+    return _Formed(middle, spread, max(2 * quarter - half, 1e-9), 2 * three - half)
 
 
 def _tell_bake(estimates: Estimates, run: Run) -> Quality:

@@ -97,6 +97,29 @@ def fit_offset_curvature(
     return tuple(found)
 
 
+def standardised(
+    classes: Sequence[OffsetCurvature], sweep: IntArray, voltage: FloatArray, current: FloatArray
+) -> FloatArray:
+    """Return what is left of other sweeps of the same classes, in units of their noise.
+
+    Each sweep has its own conductance and offset; b and the noise are those of its class.
+    """
+    sweep = np.unique(sweep, return_inverse=True)[1].astype(np.int64)
+    conductance = _least_squares(1.0, sweep, voltage, current).conductance
+    found = []
+    for each in classes:
+        rows = ((conductance >= each.low) & (conductance < each.high))[sweep]
+        if not rows.any():
+            continue
+        members = np.unique(sweep[rows], return_inverse=True)[1].astype(np.int64)
+        sums = _least_squares(each.value, members, voltage[rows], current[rows])
+        law = sums.offset[members] + sums.conductance[members] * _shape(each.value, voltage[rows])
+        # Two numbers a sweep were fitted: its residuals are that much smaller than the noise.
+        free = np.sqrt(np.maximum(1 - 2 / sums.count[members], 0.1))
+        found.append((current[rows] - law) / (each.noise * free))
+    return np.concatenate(found) if found else np.empty(0)
+
+
 def pooled(classes: Sequence[OffsetCurvature]) -> tuple[float, float]:
     """Return the mean of b over classes, weighted by their errors, and its error."""
     weight = np.array([each.error**-2 for each in classes])
@@ -138,7 +161,7 @@ def _fit_class(
 
 
 def _least_squares(b: float, sweep: IntArray, voltage: FloatArray, current: FloatArray) -> _Sums:
-    shape = READ_VOLTAGE * np.sinh(b * voltage) / np.sinh(b * READ_VOLTAGE)
+    shape = _shape(b, voltage)
     n = int(sweep.max()) + 1
     count = np.bincount(sweep, minlength=n).astype(np.float64)
     mean_shape = np.bincount(sweep, shape, n) / count
@@ -150,3 +173,9 @@ def _least_squares(b: float, sweep: IntArray, voltage: FloatArray, current: Floa
     offset = mean_current - conductance * mean_shape
     residual: FloatArray = np.bincount(sweep, rest**2, n).astype(np.float64)
     return _Sums(conductance, offset, residual, count)
+
+
+def _shape(b: float, voltage: FloatArray) -> FloatArray:
+    """Return the current over the conductance at the read voltage, in V."""
+    shape: FloatArray = READ_VOLTAGE * np.sinh(b * voltage) / np.sinh(b * READ_VOLTAGE)
+    return shape
