@@ -41,8 +41,11 @@ class Retention(PreparedProcedure[float]):
         default=0.0,
         minimum=0.0,
         maximum=1000.0,
-        description="Of the chuck from the end of the writing on; 0: as it is",
+        description="Of the chuck from the writing to the last look; 0: as it is",
     )
+
+    _before: float | None = None
+    """Temperature of the chuck before the run, in K; None if it is left alone."""
 
     def check(self) -> None:
         """Refuse a duration that ends before it begins, and heat that the bench has not."""
@@ -62,6 +65,7 @@ class Retention(PreparedProcedure[float]):
         """Write the cells to their levels, then bring the chuck to its temperature."""
         super().startup()
         if self.temperature and not self.should_stop():
+            self._before = self.station.temperature()
             self.station.set_temperature(self.temperature)
 
     def points(self) -> Iterator[float]:
@@ -73,7 +77,10 @@ class Retention(PreparedProcedure[float]):
         yield self.duration
 
     def measure(self, point: float) -> Iterator[Rows]:
-        """Wait until `point` seconds after the writing, then read every cell."""
+        """Wait until `point` seconds after the writing, then read every cell.
+
+        After the last look the chuck goes back to where it was: what comes next finds it so.
+        """
         left = self.started + point - self.station.now()
         if left < 0 and point < self.duration and self._traces:
             return
@@ -81,3 +88,5 @@ class Retention(PreparedProcedure[float]):
         if self.should_stop():
             return
         yield from self.look()
+        if self._before is not None and point == self.duration and not self.should_stop():
+            self.station.set_temperature(self._before)

@@ -33,6 +33,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         run(WriteVerify(cells=CELLS, after=(), **levels, **PULSES), station, written)
         bake = Retention(cells=CELLS, levels=0, duration="1000h", temperature="398.15K")
         run(bake, station, baked)
+        assert station.temperature() == pytest.approx(298.15, abs=1.0)
     return written, baked
 
 
