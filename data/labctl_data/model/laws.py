@@ -101,15 +101,22 @@ def _law(stub: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(stub)
     def law(*args: P.args, **kwargs: P.kwargs) -> R:
-        record: npt.NDArray[np.void] = np.asarray(args[0])
-        equation: Callable[P, R] = _equation(record.dtype.names or (), name)
-        return equation(*args, **kwargs)
+        first: Any = _with_attributes(args[0])
+        equation: Callable[..., R] = _equation(first.dtype.names, name)
+        return equation(first, *args[1:], **kwargs)
 
     chosen_by_type(law, lambda packed: _equation(tuple(packed.fields), name))
     return law
 
 
+def _with_attributes(record: Any) -> Any:  # noqa: ANN401  (numpy's records are untyped)
+    """Return a record whose fields are attributes, as compiled code sees them."""
+    array: npt.NDArray[np.void] = np.asarray(record)
+    return array.view(np.dtype((np.record, array.dtype)))[()]
+
+
 def _equation(fields: tuple[str, ...], name: str) -> Callable[..., Any]:
+    """Return the function of this name of the module that a packed record's fields name."""
     equation: Callable[..., Any] = getattr(importlib.import_module(equations_of(fields)), name)
     return equation
 
