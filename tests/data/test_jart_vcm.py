@@ -75,6 +75,29 @@ def test_voltages_add_up_heat_balances_and_the_contact_obeys_thermionic_field_em
     assert kelvin == pytest.approx(CELL.ambient_temperature + CELL.heating * power, rel=1e-6)
 
 
+@pytest.mark.parametrize("voltage", [0.03, 0.07, 0.085, 0.3, 1.2])
+@pytest.mark.parametrize("vacancies", [OFF, 1e25, 1e26, ON])
+def test_in_reset_polarity_the_contact_obeys_thermionic_emission(
+    vacancies: float, voltage: float
+) -> None:
+    found = instant(CELL, vacancies, -voltage)
+    current, kelvin = -float(found.current), float(found.temperature)
+    filament, series = filament_and_series(vacancies, current)
+
+    contact = voltage - current * (filament + series)
+    power = current * (voltage - current * series)
+    thermal = constants.k * kelvin / constants.e
+    psi = max(CELL.barrier_height - CELL.fermi_level - contact, 0.0)
+    image = (CELL.image_permittivity * constants.epsilon_0) ** 3
+    lowering = (constants.e**3 * 2 * vacancies * psi / (8 * math.pi**2 * image)) ** 0.25
+    height = max(CELL.barrier_height - lowering, 0.0)
+    emitted = section() * eq.RICHARDSON * kelvin**2 * math.exp(-height / thermal)
+
+    assert emitted * math.expm1(contact / thermal) == pytest.approx(current, rel=1e-4)
+    heating = CELL.heating * CELL.reset_heating
+    assert kelvin == pytest.approx(CELL.ambient_temperature + heating * power, rel=1e-6)
+
+
 def test_slow_hops_follow_the_sinh_law_of_mott_and_gurney() -> None:
     field, kelvin = 1e8, 600.0
     thermal = constants.k * kelvin / constants.e

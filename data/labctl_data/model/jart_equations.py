@@ -154,10 +154,12 @@ def contact_voltage(p: Packed, vacancies: float, voltage: float, kelvin: float) 
     cell = (voltage, kelvin)
     if voltage <= 0.0:
         return bisected(p, vacancies, voltage, 0.0, cell)
-    flat = p.barrier_height - p.fermi_level
+    flat = min(p.barrier_height - p.fermi_level, voltage)
     peak = min(peak_of_lowered(p, vacancies, kelvin), voltage)
-    if voltage <= flat or excess(p, vacancies, peak, cell) >= 0.0:
+    if excess(p, vacancies, peak, cell) >= 0.0:
         return bisected(p, vacancies, 0.0, peak, cell)
+    if excess(p, vacancies, flat, cell) >= 0.0:
+        return bisected(p, vacancies, peak, flat, cell)
     return bisected(p, vacancies, flat, voltage, cell)
 
 
