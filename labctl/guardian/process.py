@@ -31,6 +31,8 @@ from labctl_instruments.errors import BenchBusyError
 _POLL = 0.05
 _SETTLE = 0.1
 _PATIENCE = 10.0
+_PATIENCE_ASKED = 3.0
+"""With a run that waits for the report; whatever does not answer is tried again afterwards."""
 _PATIENCE_LATER = 1.0
 _HOLD_PATIENCE = 30.0
 _PAUSE = 2.0
@@ -110,7 +112,7 @@ class Guardian:
             _say(BEAT)
 
     def _rest(self, cause: Cause) -> RestReport:
-        report = rest_instruments(self._file, patience=_PATIENCE)
+        report = rest_instruments(self._file, patience=_PATIENCE_ASKED)
         self._write_down(cause.value, report)
         return report
 

@@ -75,12 +75,18 @@ def witnessed(bench: str, folder: Path, *, clients: int = 8) -> Iterator[tuple[P
 def begin(bench: Path, path: Path, cells: str) -> subprocess.Popen[bytes]:
     words = ["run", "WriteVerify", "--bench", str(bench), "-o", str(path)]
     words += ["-p", f"cells={cells}", "-p", "assignment=all", "-p", "after="]
-    return subprocess.Popen(
-        [sys.executable, "-m", "labctl", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-    )
+    with said_by(path).open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "labctl", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=environment(),
+        )
+
+
+def said_by(path: Path) -> Path:
+    """Return where a run that was begun into `path` logs to."""
+    return path.with_suffix(".log")
 
 
 def await_first_pulse(process: subprocess.Popen[bytes], log: Path) -> None:
@@ -92,7 +98,7 @@ def await_first_pulse(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def end_with(
-    process: subprocess.Popen[bytes], number: int, path: Path, log: Path, *, patience: float = 8.0
+    process: subprocess.Popen[bytes], number: int, path: Path, log: Path, *, patience: float = 30.0
 ) -> Ending:
     """Send a signal, and wait until the guardian has seen the bench at rest twice."""
     at = time.time()

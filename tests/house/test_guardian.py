@@ -20,6 +20,7 @@ from kill_and_rest import (
     begin,
     end_with,
     environment,
+    said_by,
     witnessed,
 )
 
@@ -29,8 +30,9 @@ from labctl_data.run_file import open_run
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="finds the guardian's process by /proc"
 )
-PROMPTLY = 1.0
-"""Seconds from SIGKILL to outputs off and crosspoints open, at most."""
+PROMPTLY = 10.0
+"""Seconds from SIGKILL to outputs off and crosspoints open, at most, on a machine that may be busy;
+`kill_and_rest.py` holds it to 1 s."""
 
 
 @contextmanager
@@ -93,14 +95,22 @@ def test_a_run_that_is_stopped_is_ended_after_the_deadline_and_its_bench_at_rest
     tmp_path: Path,
 ) -> None:
     with measuring(tmp_path, "sim-board", clients=1) as (process, path, log):
-        ending = end_with(process, signal.SIGSTOP, path, log, patience=STALL_SECONDS + 8)
+        ending = end_with(process, signal.SIGSTOP, path, log, patience=STALL_SECONDS + 40)
 
     assert ending.was_on
-    assert STALL_SECONDS - 1 <= ending.seconds <= STALL_SECONDS + 4
+    assert STALL_SECONDS - 1 <= ending.seconds <= STALL_SECONDS + PROMPTLY
     assert process.returncode == -signal.SIGKILL
     assert ending.rest.seen
     assert ending.rest.pulses_after == 0
     assert ending.status == "interrupted"
+
+
+def await_replacement(path: Path) -> None:
+    """Wait until a run has said that another guardian watches."""
+    until = time.monotonic() + 60
+    while b"was replaced" not in said_by(path).read_bytes():
+        assert time.monotonic() < until, "the guardian is not replaced"
+        time.sleep(0.02)
 
 
 def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(tmp_path: Path) -> None:
@@ -108,10 +118,7 @@ def test_a_guardian_that_is_killed_is_replaced_and_the_next_one_guards(tmp_path:
         first = guardian_of(process)
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        until = time.monotonic() + 20
-        while guardian_of(process) in (None, first) and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(1.5)  # a process takes this long to import what it needs
+        await_replacement(path)
         ending = end_with(process, signal.SIGKILL, path, log)
 
     assert ending.was_on
@@ -124,12 +131,9 @@ def test_a_run_whose_guardian_was_killed_goes_on_and_says_so(tmp_path: Path) -> 
         first = guardian_of(process)
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        until = time.monotonic() + 20
-        while guardian_of(process) in (None, first) and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(2.0)
+        await_replacement(path)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         rest = rest_of(read_log(log))
 
     told = [event.text for event in open_run(path).events if event.kind == "guardian"]
