@@ -5,7 +5,8 @@
 
 TABLES is the folder of the measured tables. Above 9 uS only a third of the cells were read at 4 s,
 below 9 uS (as last read) all of them: a bin across that edge is not a fair sample, and is marked.
-The prediction for 1e5 s is written to tests/data/measured/prediction_1e5_s.csv.
+The prediction for 1e5 s is written to tests/data/measured/prediction_1e5_s.csv: mean and standard
+deviation of the change, and five quantiles of it.
 """
 
 import csv
@@ -19,11 +20,13 @@ import numpy as np
 import labctl_data as ld
 from labctl_data.fit.aging import fit_aging, predict_change
 from labctl_data.fit.imported import aged_model, looks_of_retention
+from labctl_data.fit.jumps import Changes, draw_changes, fit_share
 from labctl_data.importing import import_table
 from labctl_data.model import preset
 
 MAPPINGS = Path(__file__).parents[1] / "data" / "measured"
 EDGES = np.arange(0.0, 42.5e-6, 2.5e-6)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SELECTED = (5e-6, 12.5e-6)
 
 
@@ -62,7 +65,10 @@ def main(tables: Path) -> None:
             f"{'' if fair else '  selected cells'}"
         )
     print(f"{sum(within)} of {len(within)} fair bins: sigma within 15 %")
-    _write(model, level[looks.elapsed == 0.0])
+    share = fit_share(early, model)
+    jumping = model.with_parameters(relaxation_share=share[0]) if share else model
+    print(f"share of half decades in which a cell moves: {jumping.relaxation_share:.3f}")
+    _write(jumping, level[looks.elapsed == 0.0])
 
 
 def _of_bin(model, level, elapsed):
@@ -71,16 +77,28 @@ def _of_bin(model, level, elapsed):
 
 
 def _write(model, level) -> None:
+    names = ["low_S", "high_S", "mean_change_S", "sigma_change_S"]
     with (MAPPINGS / "prediction_1e5_s.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["low_S", "high_S", "mean_change_S", "sigma_change_S"])
+        writer.writerow([*names, *(f"q{100 * share:02.0f}_S" for share in QUANTILES)])
         for low, high in itertools.pairwise(EDGES):
             inside = level[(level >= low) & (level < high)]
             mean, sigma = _of_bin(model, inside, 1e5)
-            writer.writerow([f"{x:.4g}" for x in (low, high, mean, sigma)])
+            quantiles = np.quantile(_drawn(model, inside, 1e5), QUANTILES)
+            writer.writerow([f"{x:.4g}" for x in (low, high, mean, sigma, *quantiles)])
             print(
                 f"1e5 s, {low * 1e6:4.1f}-{high * 1e6:4.1f} uS: {mean * 1e6:+.2f} {sigma * 1e6:.2f}"
+                f" | quantiles {' '.join(f'{q * 1e6:+.2f}' for q in quantiles)}"
             )
+
+
+def _drawn(model, level, elapsed):
+    """Draw changes of cells, a hundred times each, reads' noise included."""
+    many = np.repeat(level, 100)
+    still, later = np.zeros(len(many)), np.full(len(many), elapsed)
+    decades = np.log10(1 + later / model.relaxation_time)
+    changes = Changes(np.arange(len(many)), many, still, still, decades, later, 2 * many**2)
+    return draw_changes(changes, model, model.relaxation_share, np.random.default_rng(1))
 
 
 if __name__ == "__main__":

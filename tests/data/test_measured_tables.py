@@ -10,12 +10,15 @@ import pytest
 from labctl_data.errors import FitError
 from labctl_data.fit import FitResult, fit
 from labctl_data.fit.aging import fit_aging, predict_change
-from labctl_data.fit.imported import aged_model, looks_of_retention
+from labctl_data.fit.imported import aged_model, looks_of_retention, relaxed_model
+from labctl_data.fit.jumps import changes_of, draw_changes
 from labctl_data.fit.offset_sweeps import fit_offset_curvature
 from labctl_data.importing import import_table
 from labctl_data.model import preset
 from labctl_data.run_file import Run, open_run
+from labctl_data.statistics import ks_distance
 
+QUANTILES = ("05", "25", "50", "75", "95")
 MAPPINGS = Path(__file__).parent / "measured"
 
 
@@ -85,6 +88,27 @@ def test_the_prediction_on_file_is_that_of_the_fit(runs: dict[str, Run]) -> None
         assert row["mean_change_S"] == pytest.approx(mean.mean(), abs=2e-8)
         whole = np.sqrt(np.mean(sigma**2) + np.var(mean))
         assert row["sigma_change_S"] == pytest.approx(whole, rel=2e-3)
+        middle = [row[f"q{share}_S"] for share in QUANTILES]
+        assert middle == sorted(middle)
+        # Most cells that move rarely lie nearer to the middle than a normal law would have them.
+        assert row["q75_S"] - row["q25_S"] < 0.9 * 1.349 * row["sigma_change_S"]
+
+
+def test_the_law_of_jumps_is_nearer_to_cells_and_times_it_never_saw(runs: dict[str, Run]) -> None:
+    looks = looks_of_retention(runs["retention"])
+    held = looks.series % 5 == 0
+    early = looks.keep(~held & (looks.elapsed <= 1.0))
+    model = relaxed_model(preset("neurram"), early)
+    changes = changes_of(looks.keep(held), model)
+    at = changes.elapsed == 4.0
+
+    def distance(share: float) -> float:
+        rng = np.random.default_rng(1)
+        drawn = np.stack([draw_changes(changes, model, share, rng)[at] for _ in range(8)])
+        return ks_distance(changes.change[at], drawn)
+
+    # 1,250 cells: chance alone makes 0.04 in one of twenty.
+    assert distance(model.relaxation_share) < 0.1 < distance(1.0)
 
 
 def test_curvature_by_conductance_is_that_read_off_by_hand(runs: dict[str, Run]) -> None:
@@ -103,7 +127,7 @@ def test_curvature_by_conductance_is_that_read_off_by_hand(runs: dict[str, Run])
     [
         ("reset", "cells respond at 1 of 6 amplitudes"),
         ("bake", "the mapping states no duration"),
-        ("endurance", "no cell is seen to wear out"),
+        ("endurance", "too little to time wear"),
     ],
 )
 def test_what_a_table_cannot_tell_is_said_and_not_invented(

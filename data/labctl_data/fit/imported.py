@@ -159,7 +159,7 @@ def _tell_endurance(estimates: Estimates, run: Run) -> Quality:
     late = rows["cycle"] > np.median(rows["cycle"])
     window = np.log(rows["high"] / rows["low"])
     left = float(np.median(window[late]) / np.median(window[~late]))
-    reason = f"late cycles keep {left:.2f} of the early window: no cell is seen to wear out"
+    reason = f"late cycles keep {left:.2f} of the early window: too little to time wear"
     noted: Quality = {"untold": {"wear_rate": reason}, "window_left": left}
     for name in ("high", "low"):
         logarithm = np.log(rows[name])
