@@ -229,14 +229,24 @@ class SourceMeter:
         self.last = Reading(
             self._shown(voltage, "VOLT", averages),
             self._shown(current, "CURR", averages),
-            limited,
+            self._holds(limited),
             self._clock.now(),
         )
         return self.last
 
     def is_limited(self) -> bool:
         """Return whether the source is at its limit now."""
-        return self.settings.is_on and self._chip.measure(self, 0)[2]
+        return self.settings.is_on and self._holds(self._chip.measure(self, 0)[2])
+
+    def _holds(self, is_current_met: bool) -> bool:
+        """Return whether the limit holds the output whose highest current flows, or does not.
+
+        That is the limit of a voltage source; a source of current that delivers it is not limited,
+        and one that does not stands at its limit of voltage.
+        """
+        if self.settings.source == "VOLT":
+            return is_current_met
+        return self.settings.is_on and not is_current_met
 
     def _shown(self, value: float, name: str, averages: int) -> float:
         """Return what the meter makes of a value: range, noise, resolution."""

@@ -369,3 +369,16 @@ def test_from_no_value_of_its_vocabulary_does_a_walk_come_to_python(rack):
 
     assert found.split("\t")[0] == "0.00000e+00"
     assert next_error(rack) == 0
+
+
+def test_a_source_of_current_is_limited_where_its_current_finds_no_way(rack):
+    forcing = "smua.source.func = 0 smua.source.limitv = 1 smua.source.output = 1"
+    rack.exchange(SMU, f"{forcing} smua.source.leveli = 1e-6".encode())
+
+    assert rack.exchange(SMU, b"print(smua.source.compliance)") == b"false\n"
+
+    rack.exchange(SMU, b"smua.source.leveli = 1e-4")
+
+    assert rack.exchange(SMU, b"print(smua.source.compliance)") == b"true\n"
+    condition = b"print(status.measurement.instrument.smua.condition)"
+    assert float(rack.exchange(SMU, condition)) == 1  # the limit of voltage

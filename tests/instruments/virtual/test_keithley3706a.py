@@ -165,19 +165,23 @@ def test_what_a_3706a_closes_reaches_the_chip(tmp_path) -> None:
     assert float(rack.exchange(BIT, b":READ?\n")) == pytest.approx(truth, rel=1e-4)
 
 
-def test_a_mainframe_has_a_timer_a_beeper_a_panel_and_strings(rack):
-    rack.exchange(MATRIX, b'timer.reset() delay(2) display.settext("bias") beeper.enable = 0')
-    rack.exchange(MATRIX, b'userstring.add("chip", "x3y7")')
+def test_a_mainframe_has_a_timer_a_beeper_a_panel_and_strings(switch):
+    switch.exchange(MATRIX, b'timer.reset() delay(2) display.settext("bias") beeper.enable = 0')
+    switch.exchange(MATRIX, b'userstring.add("chip", "x3y7")')
 
-    assert float(rack.exchange(MATRIX, b"print(timer.measure.t())")) == pytest.approx(2.0, abs=0.1)
-    assert rack.exchange(MATRIX, b"print(display.gettext(), beeper.enable)").startswith(b"bias\t0")
-    assert rack.exchange(MATRIX, b'print(userstring.get("chip"))') == b"x3y7\n"
-    assert rack.exchange(MATRIX, b"print(errorqueue.count)").startswith(b"0")
+    assert float(switch.exchange(MATRIX, b"print(timer.measure.t())")) == pytest.approx(
+        2.0, abs=0.1
+    )
+    assert switch.exchange(MATRIX, b"print(display.gettext(), beeper.enable)").startswith(
+        b"bias\t0"
+    )
+    assert switch.exchange(MATRIX, b'print(userstring.get("chip"))') == b"x3y7\n"
+    assert switch.exchange(MATRIX, b"print(errorqueue.count)").startswith(b"0")
 
 
-def test_what_is_wrong_with_a_call_is_told_without_words_of_python(rack):
-    rack.exchange(MATRIX, b"channel.close()")
+def test_what_is_wrong_with_a_call_is_told_without_words_of_python(switch):
+    switch.exchange(MATRIX, b"channel.close()")
 
-    assert b"channel.close: a parameter is missing" in rack.exchange(
+    assert b"channel.close: a parameter is missing" in switch.exchange(
         MATRIX, b"print(errorqueue.next())"
     )

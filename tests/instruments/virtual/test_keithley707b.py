@@ -142,7 +142,7 @@ def test_switching_one_after_another_takes_longer(smu_rack: Rack) -> None:
         ("channel.nosuch()", -286, "nosuch"),
         ("channel.colour = 1", -286, "colour"),
         ("channel.close({})", -224, "channel"),
-        ("channel.close()", -286, "argument"),
+        ("channel.close()", -286, "parameter"),
         ("*FOO?", -285, "*FOO?"),
     ],
 )

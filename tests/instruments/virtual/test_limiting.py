@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from labctl_instruments.bench.loading import parse_bench
+from labctl_instruments.virtual.opening import open_rack
 from labctl_instruments.virtual.rack import Rack
+from tests.instruments.virtual.conftest import bench_document
 
 MATRIX, BIT, SOURCE, GATE = "GPIB0::1::INSTR", *(f"GPIB0::{n}::INSTR" for n in (18, 19, 20))
 
@@ -125,3 +128,24 @@ def test_flags_of_conflicts_are_kept_with_the_chips_state(smu_rack):
     chip.restore(state)
 
     assert chip.conflicts.reshape(-1)[:6].tolist() == [0, 0, 0, 1, 1, 0]
+
+
+CELL_AT_BIT = b'channel.close("1B01,1A02:1A12,2D01,2A02:2A08")'
+"""Cell (0, 0) between the bit SMU and ground, its word line on the gate SMU."""
+
+
+@pytest.mark.parametrize("smu", ["keithley-2400", "keithley-2450"])
+def test_a_source_of_current_is_limited_where_its_current_finds_no_way(tmp_path, smu) -> None:
+    trip = {"keithley-2400": ":SENS:VOLT:PROT:TRIP?", "keithley-2450": ":SOUR:CURR:VLIM:TRIP?"}
+    limit = {"keithley-2400": ":SENS:VOLT:PROT 1", "keithley-2450": ":SOUR:CURR:VLIM 1"}
+    document = bench_document("smu", smu=smu, noise=False)
+    rack = open_rack(parse_bench(document, path=tmp_path / "small.toml", text=""))
+    rack.exchange(BIT, f":SOUR:FUNC CURR;:SOUR:CURR 1e-6;{limit[smu]};:OUTP ON".encode())
+
+    assert rack.exchange(BIT, trip[smu].encode()) == b"1\n"  # an open line
+
+    rack.exchange(GATE, b":SOUR:VOLT 3;:OUTP ON")
+    rack.exchange(MATRIX, CELL_AT_BIT)
+
+    assert rack.exchange(BIT, trip[smu].encode()) == b"0\n"  # some 0.1 V at the cell
+    assert rack.exchange(BIT, b":SOUR:CURR 1e-4;" + trip[smu].encode()) == b"1\n"

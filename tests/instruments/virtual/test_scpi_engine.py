@@ -18,6 +18,7 @@ from labctl_instruments.virtual.scpi import (
     ScpiError,
     Text,
 )
+from tests.instruments.virtual.conftest import BIT, MakeRack
 
 
 @dataclass
@@ -330,3 +331,15 @@ def test_a_header_that_is_registered_twice_is_refused() -> None:
 
     with pytest.raises(ValueError, match="registered twice"):
         table.command("OUTPut", print)
+
+
+@pytest.mark.parametrize("letters", [b"\xff\xfe", b"\xb5V", b"'\xff'"])
+def test_what_is_no_ascii_is_quoted_as_ascii(letters: bytes, make_rack: MakeRack) -> None:
+    # In capitals some of them are none of Latin-1 any more.
+    rack = make_rack("smu")
+
+    rack.exchange(BIT, b":SENS:FUNC " + letters)
+
+    error = rack.exchange(BIT, b":SYST:ERR?")
+    assert error.startswith(b"-")
+    assert error.isascii()

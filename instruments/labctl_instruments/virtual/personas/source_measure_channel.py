@@ -210,7 +210,15 @@ class SourceMeasureChannel:
 
     def is_limited(self) -> bool:
         """Return whether the limit holds the output now."""
-        return self._values["source"]["output"] == ON and self._chip.measure(self, 0)[2]
+        is_on = self._values["source"]["output"] == ON
+        return is_on and self._holds(self._chip.measure(self, 0)[2])
+
+    def _holds(self, is_current_met: bool) -> bool:
+        """Return whether the limit holds; see `SourceMeter`."""
+        source = self._values["source"]
+        if source["func"] == DCVOLTS:
+            return is_current_met
+        return source["output"] == ON and not is_current_met
 
     def limits_held(self) -> tuple[bool, bool]:
         """Return whether the voltage limit and the current limit hold the output now."""
@@ -227,7 +235,7 @@ class SourceMeasureChannel:
         true = {"i": current, "v": voltage}
         shown = {each: self._shown(value, each) for each, value in true.items()}
         level = source["levelv" if source["func"] == DCVOLTS else "leveli"]
-        status = limited * COMPLIANCE + (averages > 1) * FILTERED
+        status = self._holds(limited) * COMPLIANCE + (averages > 1) * FILTERED
         self._last = Reading(shown["i"], shown["v"], status, self._clock.now(), level)
         return self._last
 

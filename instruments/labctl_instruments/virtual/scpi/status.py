@@ -77,9 +77,10 @@ class ScpiError(Exception):
 
     @property
     def text(self) -> str:
-        """The standard text, and the detail after a semicolon."""
+        """The standard text, and the detail after a semicolon; ASCII, as IEEE 488.2 wants it."""
         standard = ERROR_TEXTS.get(self.number, "")
-        return f"{standard};{self.detail}" if standard and self.detail else standard or self.detail
+        text = f"{standard};{self.detail}" if standard and self.detail else standard or self.detail
+        return text.encode("ascii", "replace").decode("ascii")
 
     @property
     def is_command_error(self) -> bool:
