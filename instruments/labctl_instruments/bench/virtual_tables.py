@@ -57,6 +57,15 @@ class ConvertersTable(Table):
     """Noise of each conversion, in A."""
     lines_each: int = Field(default=1, ge=1)
     """Neighbouring source lines that one converter serves, one after another."""
+    droop: NotNegative = 0.0
+    """Part of a sampled current that is lost for each conversion its line waits for (sample and
+    hold); at most 1."""
+    input_resistance: NotNegative = 0.0
+    """Resistance between each source line and 0 V, in ohm: the input of a sense amplifier, or of a
+    current mirror."""
+    time_coded: bool = False
+    """True: a digit of several bits is the length of a read pulse, and its charge is converted;
+    false: it is a voltage."""
 
 
 class VirtualTable(Table):

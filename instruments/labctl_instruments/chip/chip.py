@@ -129,7 +129,7 @@ class Chip:
             self.model,
             geometry,
             seed=seed,
-            wire_resistance=wire_resistance,
+            resistances=(wire_resistance, lead_resistance if passive else 0.0),
             is_still=self._is_still,
             converters=converters or ConverterSpread(),
         )
@@ -219,6 +219,10 @@ class Chip:
     ) -> FloatArray:
         """Return what cells alone carry at a voltage, shape (n,), in A: no noise, no event."""
         return np.asarray(current(self.model, 1.0, voltage) * self.conductances(index, time))
+
+    def pulse_units(self, plan: MacPlan) -> int:
+        """Return how many times a plan's read width one slot of a MAC takes."""
+        return self._periphery.pulse_units(plan)
 
     def converter_offsets(self, index: npt.ArrayLike) -> FloatArray:
         """Return what the converters of the cells' source lines add to a read, (n,), in A."""

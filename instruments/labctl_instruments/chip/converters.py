@@ -39,6 +39,14 @@ class ConverterSpread:
         Noise of each conversion, in A; the same for all.
     lines_each : int
         Neighbouring source lines that one converter serves, one after another.
+    droop : float
+        Part of a held current that is lost for each conversion its line waits for.
+    input_resistance : float
+        What stands between a source line and 0 V, in ohm: the input of its sense amplifier, or of
+        a current mirror (1 over its transconductance); the same for all.
+    time_coded : bool
+        Whether a digit of several bits is a length of the read pulse, whose charge is converted,
+        and not a voltage.
     """
 
     offset: float = 0.0
@@ -47,6 +55,9 @@ class ConverterSpread:
     step: float = 0.0
     noise: float = 0.0
     lines_each: int = 1
+    droop: float = 0.0
+    input_resistance: float = 0.0
+    time_coded: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -55,6 +66,8 @@ class ConverterSpread:
                 raise ChipError(f"chip: converters' {field.name} must be 0 or more, found {value}")
         if self.lines_each < 1:
             raise ChipError("chip: a converter serves at least 1 line, found lines_each 0")
+        if self.droop > 1.0:
+            raise ChipError(f"chip: converters' droop must be at most 1, found {self.droop}")
 
 
 class Converters:
@@ -80,6 +93,7 @@ class Converters:
         self._offsets = spread.offset * normals[0]
         self._gains = 1.0 + spread.gain * normals[1]
         self._bows = spread.bow * normals[2]
+        self._held = (1.0 - spread.droop) ** (rows % each)
 
     @property
     def noise(self) -> float:
@@ -95,8 +109,11 @@ class Converters:
         return np.asarray(self._offsets[self._of_line[lines]])
 
     def gains(self, lines: LineArray) -> FloatArray:
-        """Return the scale of the converters of lines, over what it should be."""
-        return np.asarray(self._gains[self._of_line[lines]])
+        """Return the scale of the converters of lines, over what it should be.
+
+        A line that waits for its turn is held meanwhile, and droops.
+        """
+        return np.asarray(self._gains[self._of_line[lines]] * self._held[lines])
 
     def edges(self, bits: int) -> FloatArray:
         """Return where codes give way to the next, shape (n_converters, 2**bits - 1), in steps.

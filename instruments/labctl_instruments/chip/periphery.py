@@ -23,6 +23,8 @@ DRIFT_WITHOUT_EFFECT = 1e-2
 """Drift of a line's conductance, over the largest, up to which drops along wires stand. They are
 some percent of the currents, so this neglects some 1e-4, a hundredth of the read noise."""
 _PLANS_KEPT = 64
+_AS_GOOD_AS_NONE = 1e-6
+"""A segment of wire, in ohm, where leads alone resist: 1e-9 of what a cell of 100 uS has."""
 
 
 class Periphery:
@@ -36,8 +38,9 @@ class Periphery:
         The chip.
     seed : int
         Seed of the chip.
-    wire_resistance : float
-        Of one segment of a bit or source line, in ohm; 0: ideal lines.
+    resistances : (float, float)
+        Of one segment of a bit or source line, and between each driver and its line's end, in ohm;
+        0: ideal lines.
     is_still : bool
         Whether only pulses change the cells: the drops along wires are then always exact.
     converters : ConverterSpread
@@ -50,15 +53,19 @@ class Periphery:
         geometry: Geometry,
         *,
         seed: int,
-        wire_resistance: float,
+        resistances: tuple[float, float],
         is_still: bool,
         converters: ConverterSpread,
     ) -> None:
         self._model, self._geometry = model, geometry
         self._tiles = None
-        if wire_resistance:
+        wire_resistance, lead_resistance = resistances
+        leads = (lead_resistance, lead_resistance + converters.input_resistance)
+        if wire_resistance or any(leads):
             tolerance = 0.0 if is_still else DRIFT_WITHOUT_EFFECT
-            self._tiles = Tiles(Wires.alike(wire_resistance), tolerance=tolerance)
+            wires = Wires.alike(wire_resistance or _AS_GOOD_AS_NONE)
+            self._tiles = Tiles(wires, leads=leads, tolerance=tolerance)
+        self._is_time_coded = converters.time_coded
         self._converters = Converters(converters, geometry, seed=seed)
         self._known: dict[int, tuple[Hashable, Request]] = {}
 
@@ -69,6 +76,10 @@ class Periphery:
     def conversions_in_turn(self, rows: npt.ArrayLike, plan: MacPlan) -> int:
         """Return the conversions that one slot of a vector takes one after another, all blocks."""
         return self._converters.turns(np.asarray(rows, np.int64), plan)
+
+    def pulse_units(self, plan: MacPlan) -> int:
+        """Return how many times the plan's read width one slot takes: in time, as its digits."""
+        return 2**plan.dac_bits - 1 if self._is_time_coded else 1
 
     def request(
         self,
@@ -100,7 +111,11 @@ class Periphery:
     def _blank(self, plan: MacPlan, layout: Layout) -> Request:
         """Return what follows from a plan and its lines, whatever the cells conduct."""
         highest = 2**plan.dac_bits - 1
-        digits = current(self._model, 1.0, plan.read_voltage * np.arange(highest + 1) / highest)
+        parts = np.arange(highest + 1) / highest
+        if self._is_time_coded:  # a part of the time at the whole voltage: of a charge, that part
+            digits = parts * current(self._model, 1.0, plan.read_voltage)
+        else:
+            digits = current(self._model, 1.0, plan.read_voltage * parts)
         lines, converters = layout.lines, self._converters
         return Request(
             plan=plan,

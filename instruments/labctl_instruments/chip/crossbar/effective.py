@@ -23,7 +23,9 @@ MOST_PORTS = 256
 """Lines of the narrower side for which the ladder is worth its work."""
 
 
-def effective_matrix(conductance: npt.ArrayLike, wires: Wires) -> FloatArray:
+def effective_matrix(
+    conductance: npt.ArrayLike, wires: Wires, leads: tuple[float, float] = (0.0, 0.0)
+) -> FloatArray:
     """Return what each source line carries for one volt on each bit line.
 
     Parameters
@@ -32,6 +34,9 @@ def effective_matrix(conductance: npt.ArrayLike, wires: Wires) -> FloatArray:
         Conductances of the cells, transistors included, in S.
     wires : Wires
         Resistances of the wires.
+    leads : (float, float)
+        Resistances between the drivers and the bit lines, and between the source lines and what
+        senses them, in ohm.
 
     Returns
     -------
@@ -51,16 +56,17 @@ def effective_matrix(conductance: npt.ArrayLike, wires: Wires) -> FloatArray:
             f"{min(rows, columns)} ports; at most {MOST_PORTS}"
         )
     if columns > rows:  # by reciprocity: drive the other side, sense this one
-        return np.ascontiguousarray(_ladder(np.ascontiguousarray(cells.T), wires.turned).T)
-    return _ladder(cells, wires)
+        turned = _ladder(np.ascontiguousarray(cells.T), wires.turned, (leads[1], leads[0]))
+        return np.ascontiguousarray(turned.T)
+    return _ladder(cells, wires, (float(leads[0]), float(leads[1])))
 
 
-def _ladder(cells: FloatArray, wires: Wires) -> FloatArray:
+def _ladder(cells: FloatArray, wires: Wires, leads: tuple[float, float]) -> FloatArray:
     rows, columns = cells.shape
     sensed = np.empty((rows, columns))
     passed = np.empty((rows, columns, columns))
     work = np.zeros((3, columns, columns))
-    fold(cells, (wires.bit_line, wires.source_line), sensed, passed, work)
+    fold(cells, (wires.bit_line, wires.source_line), leads, sensed, passed, work)
     hand_down(sensed, passed, work)
     return sensed
 
@@ -69,6 +75,7 @@ def _ladder(cells: FloatArray, wires: Wires) -> FloatArray:
 def fold(
     cells: FloatArray,
     ohms: tuple[float, float],
+    leads: tuple[float, float],
     sensed: FloatArray,
     passed: FloatArray,
     work: FloatArray,
@@ -76,8 +83,10 @@ def fold(
     """Fold up the ladder: fill what each row senses of its taps, and M_i, in `passed`."""
     n = cells.shape[1]
     admittance, beyond, chain = work[0], work[1], work[2]
+    wire, end = 1.0 / ohms[1], 1.0 / (ohms[1] + leads[1])
     for i in range(cells.shape[0] - 1, -1, -1):
-        tap_row(cells[i], 1.0 / ohms[1], chain, sensed[i])
+        before = ohms[0] + (leads[0] if i == 0 else 0.0)
+        tap_row(cells[i], (wire, end), chain, sensed[i])
         for a in range(n):
             for b in range(n):
                 admittance[a, b] = beyond[a, b] - cells[i, a] * chain[a, b] * cells[i, b]
@@ -85,26 +94,31 @@ def fold(
         m = passed[i]
         for a in range(n):
             for b in range(n):
-                m[a, b] = ohms[0] * admittance[a, b]
+                m[a, b] = before * admittance[a, b]
             m[a, a] += 1.0
         invert(m)
         multiply(admittance, m, beyond)
 
 
 @inlined
-def tap_row(cells: FloatArray, wire: float, chain: FloatArray, sensed: FloatArray) -> None:
+def tap_row(
+    cells: FloatArray, wires: tuple[float, float], chain: FloatArray, sensed: FloatArray
+) -> None:
     """Fill the inverse of one source line's conductance matrix, and what its end senses.
+
+    `wires` are the conductances of a segment, and of the first with its lead, in S.
 
     The inverse of a tridiagonal matrix is u_min(a,b) v_max(a,b), with u and v from the pivots of
     either end; all terms are positive, so nothing cancels. `sensed` is memory for pivots before it
     is filled.
     """
     n = cells.shape[0]
+    wire, end = wires
     last = 0.0
     for a in range(n - 1, -1, -1):  # conductance towards the far end, seen from node a
         last = cells[a] + (wire * last / (wire + last) if a < n - 1 else 0.0)
         sensed[a] = last
-    near = wire  # conductance towards the sensed end, seen from node a
+    near = end  # conductance towards the sensed end, seen from node a
     for a in range(n):
         chain[a, a] = 1.0 / (near + sensed[a])
         for b in range(a + 1, n):
@@ -112,7 +126,7 @@ def tap_row(cells: FloatArray, wire: float, chain: FloatArray, sensed: FloatArra
             chain[b, a] = chain[a, b]
         near = wire * (near + cells[a]) / (wire + near + cells[a])
     for a in range(n):
-        sensed[a] = wire * chain[0, a] * cells[a]
+        sensed[a] = end * chain[0, a] * cells[a]
 
 
 @inlined

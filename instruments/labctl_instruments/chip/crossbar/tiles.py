@@ -16,14 +16,18 @@ class Tiles:
     ----------
     wires : Wires
         Resistances of the wires.
+    leads : (float, float)
+        Resistances before bit lines and behind source lines, in ohm.
     tolerance : float
         Change of a line's conductance, all cells together, over the array's largest, up to which
         the parts stand; a single cell may change by ten times that part of the highest. Drops are
         then off by about the tolerance; with 0 by nothing.
     """
 
-    def __init__(self, wires: Wires, *, tolerance: float = 0.0) -> None:
-        self._wires, self._tolerance = wires, tolerance
+    def __init__(
+        self, wires: Wires, *, leads: tuple[float, float] = (0.0, 0.0), tolerance: float = 0.0
+    ) -> None:
+        self._wires, self._leads, self._tolerance = wires, leads, tolerance
         self._known: dict[int, tuple[FloatArray, FloatArray]] = {}
 
     def arriving(self, number: int, conductance: FloatArray) -> FloatArray:
@@ -35,7 +39,7 @@ class Tiles:
             made_of, part = self._known[number]
             if self._has_barely_moved(made_of, conductance):
                 return part
-        matrix = effective_matrix(conductance, self._wires)
+        matrix = effective_matrix(conductance, self._wires, self._leads)
         joined = conductance > 0.0
         part = np.divide(matrix, conductance, out=np.ones_like(matrix), where=joined)
         self._known[number] = (conductance.copy(), part)

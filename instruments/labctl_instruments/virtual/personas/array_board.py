@@ -250,7 +250,8 @@ class ArrayBoardPersona(ScpiPersona):
         sums, saturated = self._chip.mac(vectors, rows, plan, self._clock.now())
         self._saturated += int(saturated)
         pulses = len(vectors) * in_turn * plan.n_slots
-        self._clock.charge(pulses * (plan.read_width + RECOVERY_TIME))
+        lasting = plan.read_width * self._chip.pulse_units(plan)
+        self._clock.charge(pulses * (lasting + RECOVERY_TIME))
         return np.asarray(sums, layout.SUM)
 
     def _take_saturated(self) -> int:
