@@ -31,6 +31,8 @@ class Written:
 
     run: Run
     seconds: float
+    processor: float
+    """Processor time, in s: what other work on the machine does not change much."""
     messages: int
     bench_seconds: float
 
@@ -57,13 +59,16 @@ class Written:
 def write(bench: str, path: Path, cells: str, seed: int = 1) -> Written:
     with open_bench(bench, seed=seed) as station:
         log = list(rack._racks.values())[-1].log
-        sent, began, began_wall = log.n_exchanges, station.now(), time.perf_counter()
+        sent, began = log.n_exchanges, station.now()
+        began_wall, began_processor = time.perf_counter(), time.process_time()
         run(WriteVerify(cells=cells, levels=32), station, path)
         seconds = time.perf_counter() - began_wall
+        processor = time.process_time() - began_processor
         waited = 600.0
         return Written(
             open_run(path),
             seconds,
+            processor,
             log.n_exchanges - sent,
             station.now() - began - waited,
         )
@@ -101,7 +106,12 @@ def tell_comparison(board: Written, smu: Written) -> None:
         f"{board.misses.std() * 1e9:.0f} and {smu.misses.std() * 1e9:.0f} nS "
         f"(KS {later.distance:.3f}, p {later.p_value:.2g})"
     )
-    cells = len(smu.pulses)
+    cells, steps = len(smu.pulses), smu.pulses.sum()
+    print(
+        f"sim-smu: {steps} write-verify steps, stored and with their ledger: "
+        f"{steps / smu.seconds:.0f}/s, {steps / smu.processor:.0f} a second of processor, "
+        f"{smu.messages / steps:.2f} messages a step"
+    )
     print(
         f"sim-smu: {cells} cells in {smu.seconds:.1f} s, {smu.messages} messages, "
         f"{smu.bench_seconds / 3600:.2f} bench hours; a full PE of {PE}: "
