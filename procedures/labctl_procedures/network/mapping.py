@@ -180,7 +180,7 @@ def _lines(
 
 def _lines_together(tiling: Tiling) -> int:
     """Return how many source lines of a block must lie in one array, at most."""
-    return max(part.stop - part.start for part in tiling.parts)
+    return max(int(part.stop - part.start) for part in tiling.parts)
 
 
 def _copied(network: Network, settings: MappingSettings) -> list[bool]:

@@ -127,7 +127,7 @@ def _best_columns(
 
     `stuck` is of shape (source lines, columns).
     """
-    columns = layer.mac.columns[block]
+    columns = np.asarray(layer.mac.columns[block], np.int64)
     used = np.flatnonzero(columns >= 0)
     cost = np.zeros((len(used), plan.geometry.columns))
     values = _stuck_conductances(plan)
@@ -141,7 +141,7 @@ def _best_columns(
         return columns
     moved = np.ones_like(cost)
     moved[np.arange(len(used)), columns[used]] = 0
-    best = columns.copy()
+    best: IntArray = columns.copy()
     best[used] = linear_sum_assignment(cost + 1e-6 * plan.cell_levels.step * moved)[1]
     return best
 
