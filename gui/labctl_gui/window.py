@@ -11,7 +11,6 @@ from PyQt6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer
 from PyQt6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence, QShortcut, QShowEvent
 from PyQt6.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QMainWindow,
     QMenu,
     QTabWidget,
@@ -21,6 +20,7 @@ from PyQt6.QtWidgets import (
 
 from labctl_gui import theme
 from labctl_gui.panels.array_panel import ArrayPanel
+from labctl_gui.panels.asking import ask_to_open
 from labctl_gui.panels.bench_panel import BenchPanel
 from labctl_gui.panels.campaign_panel import CampaignPanel
 from labctl_gui.panels.cell_panel import CellPanel
@@ -360,13 +360,8 @@ class OperatorWindow(QMainWindow):
         self.array.source.setText("" if opened is None else f"{opened.path.name} ({opened.status})")
 
     def _ask_for_file(self) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        dialog = QFileDialog(self, "Open run file", "", "Run files (*.h5);;All files (*)")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.open_file(Path(name)))
-        dialog.show()
+        kinds = "Run files (*.h5);;All files (*)"
+        ask_to_open(self, "Open run file", kinds, self.open_file)
 
     def _default_layout(self) -> None:
         self.desk.restoreState(self._first_layout, LAYOUT_VERSION)

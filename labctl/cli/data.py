@@ -48,8 +48,12 @@ def list_runs(folder: Path | None, as_json: bool) -> None:
             each.chip,
         )
     count = f": {len(found)} run files" if found else ": no run files"
-    texts = [headed(where, count), *([listing] if found else [])]
-    say(as_json, {"folder": where, "runs": list(found)}, *texts)
+    say(
+        as_json,
+        {"folder": where, "runs": list(found)},
+        headed(where, count),
+        *([listing] if found else []),
+    )
 
 
 @command.command("show")

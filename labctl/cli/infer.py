@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import Share, Whole, bench_options, existing_file, output_option
+from labctl.cli.options import (
+    Share,
+    Whole,
+    bench_options,
+    existing_file,
+    is_given,
+    output_option,
+    refuse_beside_resume,
+)
 from labctl.cli.output import facts_table, headed, json_option, say
 from labctl.configuration import load_configuration, output_path
 from labctl.errors import FailedError
@@ -91,8 +98,8 @@ def command(
     labctl infer --resume night.h5
     """  # noqa: D301  (click reads the \b)
     if resume is not None:
-        _refuse_beside_resume()
-        go_on(resume, where.bench if _is_given("bench") else None, as_json)
+        refuse_beside_resume()
+        go_on(resume, where.bench if is_given("bench") else None, as_json)
         return
     if model is None:
         raise click.UsageError("missing argument 'MODEL': name a network, or --resume FILE")
@@ -169,16 +176,3 @@ def _scale(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise click.UsageError(f"--input-scale '{text}': expected more than 0")
     return value
-
-
-def _refuse_beside_resume() -> None:
-    """Refuse what the run file says itself."""
-    context = click.get_current_context()
-    for name in context.params.keys() - {"resume", "as_json", "bench"}:
-        if _is_given(name):
-            raise click.UsageError(f"--resume takes all but --bench from the file; found '{name}'")
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
 from labctl.configuration import load_configuration
@@ -104,3 +105,22 @@ def bench_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Name of a shipped bench or path of a bench file; default: yours.",
     )
     return bench_option(seed_option(chip_option(with_choice)))
+
+
+def is_given(name: str) -> bool:
+    """Return whether the option `name` of the verb that runs was given by whoever called it."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
+
+
+def refuse_beside_resume() -> None:
+    """Refuse, beside `--resume FILE`, what the run file says itself.
+
+    Raises
+    ------
+    click.UsageError
+        If more than `--bench` and `--json` was given.
+    """
+    for name in click.get_current_context().params.keys() - {"resume", "as_json", "bench"}:
+        if is_given(name):
+            raise click.UsageError(f"--resume takes all but --bench from the file; found '{name}'")

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from labctl.bench_choice import BenchChoice
-from labctl.cli.options import bench_options, existing_file, output_option
+from labctl.cli.options import (
+    bench_options,
+    existing_file,
+    is_given,
+    output_option,
+    refuse_beside_resume,
+)
 from labctl.cli.output import facts_table, headed, json_option, plain, say
 from labctl.configuration import load_configuration, output_path
 from labctl.errors import FailedError
@@ -65,8 +70,8 @@ def command(
     measured again, and no pulse is given twice. --bench says where its bench file is now.
     """  # noqa: D301  (click reads the \b)
     if resume is not None:
-        _refuse_beside_resume()
-        _go_on(resume, where.bench if _is_given("bench") else None, as_json)
+        refuse_beside_resume()
+        _go_on(resume, where.bench if is_given("bench") else None, as_json)
         return
     if name is None:
         raise click.UsageError("missing argument 'NAME': name a procedure, or --resume FILE")
@@ -142,18 +147,6 @@ def _tell(result: RunResult, failure: str | None, as_json: bool) -> None:
     if result.status != "complete":
         ended = f"{result.file}: the run ended as '{result.status}'"
         raise FailedError(failure or ended, said=True)
-
-
-def _refuse_beside_resume() -> None:
-    """Refuse what the run file says itself."""
-    for name in ("name", "seed", "chip", "assignments", "output", "operator", "dry_run"):
-        if _is_given(name):
-            raise click.UsageError(f"--resume takes all but --bench from the file; found '{name}'")
-
-
-def _is_given(name: str) -> bool:
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE
 
 
 def _predict(procedure: ChipProcedure[Any], where: BenchChoice, as_json: bool) -> None:

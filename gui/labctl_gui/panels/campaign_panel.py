@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QPushButton,
     QToolButton,
@@ -13,6 +11,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from labctl_gui.panels.asking import ask_to_open
 from labctl_gui.panels.listing import Listing
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.bench import BenchPhase, BenchStatus
@@ -125,12 +124,9 @@ class CampaignPanel(QWidget):
         self.start_button.setText(f"Close bench and {verb.lower()}" if self._is_asked else verb)
 
     def _ask_for_plan(self) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        dialog = QFileDialog(self, "Plan", "", "Plans (*.toml)")
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.plan_box.setCurrentText)
-        dialog.show()
+        ask_to_open(
+            self, "Plan", "Plans (*.toml)", lambda path: self.plan_box.setCurrentText(str(path))
+        )
 
 
 def _button(text: str, tip: str) -> QPushButton:

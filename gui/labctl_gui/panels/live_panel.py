@@ -7,7 +7,6 @@ from pathlib import Path
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QToolButton,
     QVBoxLayout,
@@ -15,6 +14,7 @@ from PyQt6.QtWidgets import (
 )
 
 from labctl_gui import theme
+from labctl_gui.panels.asking import ask_to_save
 from labctl_gui.panels.plot_view import PlotView
 from labctl_gui.panels.words import OneLine
 from labctl_gui.state.export import export
@@ -92,14 +92,8 @@ class LivePanel(QWidget):
             export(self._picture, path)
 
     def _ask_for_file(self) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
         kinds = "Picture (*.png);;Numbers (*.csv);;Vectors (*.svg *.pdf *.eps)"
-        dialog = QFileDialog(self, "Export plot", "plot.png", kinds)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.export(Path(name)))
-        dialog.show()
+        ask_to_save(self, "Export plot", kinds, self.export, proposed="plot.png")
 
     def wear(self, colours: theme.Colours) -> None:
         """Take on the colours of the application."""

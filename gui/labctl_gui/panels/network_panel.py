@@ -11,7 +11,6 @@ from PyQt6.QtGui import QIcon, QImage, QPixmap
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -28,6 +27,7 @@ from PyQt6.QtWidgets import (
 
 from labctl_data.errors import LabctlError
 from labctl_gui import theme
+from labctl_gui.panels.asking import ask_to_open
 from labctl_gui.panels.picture import Picture
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.bench import BenchPhase, BenchStatus
@@ -266,12 +266,12 @@ class NetworkPanel(QWidget):
             item.getAxis(name).setStyle(tickLength=0)
 
     def _ask_for_model(self) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        dialog = QFileDialog(self, "Network", "", "Networks (*.onnx)")
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.model_box.setCurrentText)
-        dialog.show()
+        ask_to_open(
+            self,
+            "Network",
+            "Networks (*.onnx)",
+            lambda path: self.model_box.setCurrentText(str(path)),
+        )
 
 
 def _thumbnail(wrong: Wrong) -> QListWidgetItem:

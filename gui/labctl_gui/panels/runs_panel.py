@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -15,6 +12,7 @@ from PyQt6.QtWidgets import (
 )
 
 from labctl_data.catalogue import Entry
+from labctl_gui.panels.asking import ask_for_folder
 from labctl_gui.panels.listing import Listing
 from labctl_gui.panels.words import OneLine, faint
 from labctl_gui.state.browser import Browser
@@ -181,10 +179,4 @@ class RunsPanel(QWidget):
             self._browser.describe(entry.file, tags=tags, note=note)
 
     def _ask_for_folder(self) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        dialog = QFileDialog(self, "Folder of run files")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self._browser.look_into(Path(name)))
-        dialog.show()
+        ask_for_folder(self, "Folder of run files", self._browser.look_into)

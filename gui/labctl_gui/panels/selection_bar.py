@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QToolButton, QWidget
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from labctl_data.cells import Geometry
 from labctl_data.errors import LabctlError
+from labctl_gui.panels.asking import ask_to_open, ask_to_save
 from labctl_gui.panels.words import faint
 from labctl_gui.state.selection import Selection
 
@@ -34,9 +35,9 @@ class SelectionBar(QWidget):
         self.clear_button = _tool("Clear", "Select no cell")
         self.clear_button.clicked.connect(self._clear)
         self.save_button = _tool("Save …", "Write the selected cells as a mask file (.npy)")
-        self.save_button.clicked.connect(lambda: self._ask_for_mask(saving=True))
+        self.save_button.clicked.connect(self._ask_where_to_save)
         self.load_button = _tool("Load …", "Select the cells of a mask file (.npy)")
-        self.load_button.clicked.connect(lambda: self._ask_for_mask(saving=False))
+        self.load_button.clicked.connect(self._ask_what_to_load)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.told)
@@ -93,18 +94,14 @@ class SelectionBar(QWidget):
             self.selection.clear()
             self._tell()
 
-    def _ask_for_mask(self, *, saving: bool) -> None:
-        """Ask without blocking: STOP stays within reach while the dialogue is open."""
-        title = "Save mask" if saving else "Load mask"
-        dialog = QFileDialog(self, title, "", "Masks (*.npy)")
-        dialog.setModal(False)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if saving:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            dialog.setDefaultSuffix("npy")
-        act = self.save_mask if saving else self.load_mask
-        dialog.fileSelected.connect(lambda name: act(Path(name)))
-        dialog.show()
+    def _ask_where_to_save(self) -> None:
+        ask_to_save(self, "Save mask", _MASKS, self.save_mask, proposed="mask.npy", suffix="npy")
+
+    def _ask_what_to_load(self) -> None:
+        ask_to_open(self, "Load mask", _MASKS, self.load_mask)
+
+
+_MASKS = "Masks (*.npy)"
 
 
 def _tool(text: str, tip: str) -> QToolButton:
