@@ -91,13 +91,13 @@ def test_a_dry_run_on_a_real_bench_connects_to_nothing(capsys):
 
 def test_what_a_file_says_is_shown_as_it_stands_and_not_as_markup(capsys, tmp_path):
     path = tmp_path / "[red]run.h5"
-    _facts(capsys, "run", "WriteVerify", *SMALL, "-o", str(path))
+    _facts(capsys, "run", "WriteVerify", *SMALL, "-o", str(path), "--operator", "[bold]Ada[/bold]")
 
     code = run_command_line(["data", "show", str(path)])
 
     said = capsys.readouterr().out
     assert code == 0
-    assert all(word in said for word in ("[red]run.h5", "[identity]", "[envelope]", "[virtual]"))
+    assert all(word in said for word in ("[red]run.h5", "[bold]Ada[/bold]"))
 
 
 def test_an_exported_csv_holds_every_row_under_names_with_units(capsys, tmp_path):
