@@ -33,11 +33,12 @@ from labctl_instruments.virtual.personas.keysight_b1500a_smu import SmuModule
 from labctl_instruments.virtual.personas.keysight_b1500a_sources import add_source_commands
 from labctl_instruments.virtual.personas.keysight_b1500a_spgu import MODEL as SPGU_MODEL
 from labctl_instruments.virtual.personas.keysight_b1500a_spgu import SpguModule
+from labctl_instruments.virtual.scpi.status import MASTER_SUMMARY
 
 SLOTS = range(1, 11)
 IDENTITY = "Agilent Technologies,B1500A,0,A.06.02.2023.0401"
-SET_READY, ERROR = 16, 32
-"""Bits of its status byte; bit 0 tells that data wait."""
+DATA, SET_READY, ERROR = 1, 16, 32
+"""Bits of its status byte."""
 _CLEARS = re.compile(rb"(?i)(?:^|;)\s*(?:BC|FMT|\*RST)\b")
 """Commands that clear the output buffer."""
 _KEPT: Mapping[str, tuple[int, int]] = {
@@ -74,6 +75,7 @@ class KeysightB1500APersona:
         self.errors = ErrorQueue()
         self.measurement = Measurement(self.smus, clock)
         self.kept: dict[str, int] = {}
+        self._service_enable = 0
         self._set_back()
         self._table = FlexTable()
         self._add_mainframe(self._table)
@@ -93,8 +95,10 @@ class KeysightB1500APersona:
         return self._table.execute(message, self.errors)
 
     def status_byte(self, *, message_available: bool = False) -> int:
-        """Return the status byte: ready, and whether errors wait."""
-        return SET_READY | (ERROR if self.errors else 0)
+        """Return the status byte: ready, whether data or errors wait, who requests service."""
+        value = SET_READY | (ERROR if self.errors else 0) | (DATA if message_available else 0)
+        requested = value & self._service_enable & ~SET_READY  # it is always ready: no request
+        return value | (MASTER_SUMMARY if requested else 0)
 
     def clear(self) -> None:
         """Forget nothing: no message is kept half read, and data are sent at once."""
@@ -148,6 +152,8 @@ class KeysightB1500APersona:
         table.add("*RST", self._reset)
         table.add("*OPC?", lambda _: "1")
         table.add("*STB?", lambda _: str(self.status_byte()))
+        table.add("*SRE", self._put_service_enable, 1)
+        table.add("*SRE?", lambda _: str(self._service_enable))
         table.add("*TST?", lambda _: "0", (0, 1))
         table.add("*CAL?", lambda _: "0", (0, 1))
         table.add("UNT?", self._units, (0, 1))
@@ -164,8 +170,8 @@ class KeysightB1500APersona:
     def _add_switches(self, table: FlexTable) -> None:
         for header, on in (("CN", True), ("CNX", True), ("CL", False)):
             table.add(header, partial(self._switch, on=on), (0, 10))
-        for header, act in (("DZ", SmuModule.zero), ("RZ", SmuModule.restore)):
-            table.add(header, partial(self._each, act), (0, 10))
+        table.add("DZ", partial(self._each, SmuModule.zero), (0, 10))
+        table.add("RZ", self._restore, (0, 10))
 
     def _add_settings(self, table: FlexTable) -> None:
         for name, (low, high) in _KEPT.items():
@@ -216,11 +222,20 @@ class KeysightB1500APersona:
         for act in acts:
             act()
 
+    def _put_service_enable(self, numbers: Numbers) -> None:
+        self._service_enable = whole(numbers[0], range(256))
+
     def _each(self, act: Callable[[SmuModule], None], channels: Numbers) -> None:
         """Do something to channels; where none is named, to all whose switch is closed."""
         chosen = self.named(channels)
         for smu in chosen if channels else [smu for smu in chosen if smu.is_on]:
             act(smu)
+
+    def _restore(self, channels: Numbers) -> None:
+        """Force again what DZ ended; where no channel is named, wherever it did."""
+        zeroed = [smu for smu in self.smus.values() if smu.settings.before_zero is not None]
+        for smu in self.named(channels) if channels or not zeroed else zeroed:
+            smu.restore()
 
     def _keep(self, name: str, choices: range) -> Callable[[Numbers], None]:
         def keep(numbers: Numbers) -> None:
