@@ -16,7 +16,7 @@ from labctl.rehearsal import rehearse
 from labctl_data.run_file import open_run
 from labctl_procedures import catalogue
 
-CELLS = {"sim-board": "0/0:64/:", "sim-smu": "0/0:8/0:8"}
+CELLS = {"sim-board": "0/0:64/:", "sim-smu": "0/0:16/:"}
 FEW = {"sim-board": "0/0:2/0:4", "sim-smu": "0/0/0:2"}
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "IVSweep": {"cycles": "1"},
