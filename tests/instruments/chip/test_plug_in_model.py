@@ -43,6 +43,25 @@ def test_a_model_from_elsewhere_is_simulated_by_its_own_equations(
     np.testing.assert_array_equal(theirs.conductances(EVERY, 2.0), 2.0 * cold[0])
 
 
+def test_a_law_that_takes_other_arguments_is_refused(
+    make: Make, yao: SoftBoundModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "crooked_equations.py").write_text(
+        "from labctl_data.model.equations import *\n\n\n"
+        "def at_temperature(p, kelvin, g):\n"
+        "    return g\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    class Crooked(SoftBoundModel):
+        name = "crooked"
+        equations = "crooked_equations"
+
+    with pytest.raises(ModelError, match=r"at_temperature takes \('p', 'kelvin', 'g'\), asked"):
+        make(Crooked.from_parameters(yao.parameters))
+
+
 def test_a_model_whose_equations_are_not_installed_is_refused(yao: SoftBoundModel) -> None:
     class Lost(SoftBoundModel):
         name = "lost"
