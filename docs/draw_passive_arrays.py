@@ -1,6 +1,8 @@
 """Draw docs/pictures/passive-arrays.png: sneak currents, lossy wires, half-selects.
 
     python docs/draw_passive_arrays.py
+
+All three panels are simulated cells of the preset ``ucsb-passive``.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def lost(axes: Axes) -> None:
             seen[i, j] = 100.0 * across / volts
     image = axes.imshow(seen, cmap="viridis", extent=(-0.5, size - 0.5, size - 0.5, -0.5))
     axes.set(xlabel="column", ylabel="row", title="% of 1.4 V at the cell, V/2, 1 ohm a segment")
-    axes.figure.colorbar(image, ax=axes, shrink=0.85)  # type: ignore[union-attr]
+    axes.figure.colorbar(image, ax=axes, shrink=0.85)
 
 
 def disturb(axes: Axes) -> None:

@@ -140,9 +140,9 @@ def draw(results: list[Written], targets: FloatArray, path: Path) -> None:
         axes[0, column].imshow(one.passes[0].reshape(20, 20), **greys)
         axes[0, column].set_title(f"{one.name}, one pass")
         error = 100 * (one.passes[0] / targets.ravel() - 1.0).reshape(20, 20)
-        image = axes[1, column].imshow(error, cmap="RdBu", vmin=-20, vmax=20)
+        axes[1, column].imshow(error, cmap="RdBu", vmin=-20, vmax=20)
         axes[1, column].set_title("error (%)")
-    figure.colorbar(image, ax=axes[1, :], shrink=0.8)
+    figure.colorbar(axes[1, -1].images[0], ax=axes[1, :], shrink=0.8)
     for axis in [axes[0, 0], *axes[0, 1:], *axes[1, 1:]]:
         axis.set(xticks=[], yticks=[])
     figure.savefig(path, dpi=110)

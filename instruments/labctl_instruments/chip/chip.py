@@ -103,10 +103,11 @@ class Chip:
         self.seed = seed
         self.is_passive = passive
         """Whether the cells have no transistor."""
-        self._wire = _resistance(wire_resistance, "a segment of wire")
-        self._leads = np.full(
-            geometry.rows + geometry.columns, _resistance(lead_resistance, "a lead")
-        )
+        wire = _resistance(wire_resistance, "a segment of wire")
+        lead = _resistance(lead_resistance, "a lead")
+        self._losses = Losses(wire, np.full(geometry.rows + geometry.columns, lead))
+        self.is_lossy = not self._losses.are_none
+        """Whether wires or leads take a part of the drivers' voltages."""
         self._workers = Workers(threads)
         self._tables = Tables(
             self.model.packed(),
@@ -228,11 +229,6 @@ class Chip:
         """Return what the converters of the cells' source lines add to a read, (n,), in A."""
         return self._periphery.offsets(self._cells(index) // self.geometry.columns)
 
-    @property
-    def is_lossy(self) -> bool:
-        """Whether wires or leads take a part of the drivers' voltages."""
-        return self._wire > 0.0 or bool(self._leads.any())
-
     def pulse(
         self,
         index: npt.ArrayLike,
@@ -346,11 +342,13 @@ class Chip:
         lines, first = self._lines(pe, bit_lines, source_lines, word_lines)
         self._changes += 1
         hold = Hold(float(width), float(self._effective(time)), float(time), int(averages))
-        losses = Losses(self._wire, self._leads if leads is None else self._of_lines(leads))
+        losses = self._losses
+        if leads is not None:
+            losses = losses._replace(leads=self._of_lines(leads))
         pulses = self._pulses_of(first).copy() if self.is_passive and width > 0.0 else None
         if (
             limits is None
-            and losses.are_none
+            and not (self.is_lossy or leads is not None)
             and not (np.isnan(lines.bit).any() or np.isnan(lines.source).any())
         ):
             found = hold_known(self._tables, first, lines, hold)

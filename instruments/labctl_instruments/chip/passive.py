@@ -120,7 +120,7 @@ class PassiveCells:
         signs = np.where(np.broadcast_to(np.asarray(kind, np.int64), n) == 0, 1.0, -1.0)
         for k in np.lexsort((cells, columns[2])).tolist():
             volts, seconds, at = (float(column[k]) for column in columns)
-            self._hold(int(cells[k]), signs[k] * volts, self.scheme.write, (seconds, at))
+            self._hold(int(cells[k]), float(signs[k]) * volts, self.scheme.write, (seconds, at))
 
     def stress(
         self, index: npt.ArrayLike, voltage: float, width: float, count: int, time: float

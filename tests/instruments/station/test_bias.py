@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from labctl_data.array_bias import PassiveBias
 from labctl_data.cells import Geometry
 from labctl_data.pulse import PulseKind
-from labctl_instruments.station.bias import Address, Biases, Terminals
+from labctl_instruments.station.bias import Address, Biases, PassiveBiases, Terminals
 
 G, B, S, W, P = range(5)  # ground, bit SMU, source SMU, gate SMU, pulser
 TERMINALS = Terminals(ground=G, bit=B, source=S, gate=W, pulser=P)
@@ -37,3 +38,28 @@ def test_the_lines_of_a_second_array_are_its_own():
     assert np.flatnonzero(bias == B).tolist() == [5]  # bit line 1 of array 1
     assert np.flatnonzero(bias == S).tolist() == [8 + 4]
     assert np.flatnonzero(bias == W).tolist() == [8 + 6 + 3, 8 + 6 + 4, 8 + 6 + 5]
+
+
+L, X = 5, -1  # the pulser's channel below 0 V, and no row at all
+PAIR = Terminals(ground=G, bit=B, source=S, gate=W, pulser=P, pulser_below=L)
+HALF = PassiveBiases(Geometry(1, 3, 4), PAIR, PassiveBias())
+FLOATING = PassiveBiases(Geometry(1, 3, 4), PAIR, PassiveBias(read="floating"))
+
+
+@pytest.mark.parametrize(
+    ("bias", "bit_lines", "source_lines"),
+    [
+        (HALF.reading(CELL), [G, G, B, G], [G, S, G]),
+        (FLOATING.reading(CELL), [X, X, B, X], [X, S, X]),
+        (HALF.pulsing(CELL, PulseKind.SET), [G, G, P, G], [G, L, G]),
+        (HALF.pulsing(CELL, PulseKind.RESET), [G, G, L, G], [G, P, G]),
+        (HALF.sweeping(CELL, PulseKind.SET), [G, G, B, G], [W, S, W]),
+        (HALF.sweeping(CELL, PulseKind.RESET), [G, G, B, G], [W, S, W]),
+        (HALF.multiplying(2, np.array([0, 3])), [B, G, G, B], [G, G, S]),
+    ],
+    ids=["READ", "READ floating", "SET", "RESET", "sweep up", "sweep down", "MAC"],
+)
+def test_lines_without_transistors_are_where_half_of_the_voltage_puts_them(
+    bias, bit_lines, source_lines
+):
+    assert bias.tolist() == bit_lines + source_lines
