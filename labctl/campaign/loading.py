@@ -104,6 +104,8 @@ def _told(details: ErrorDetails) -> tuple[str, str]:
     if parts[0] == "notify" and details["type"] not in ("extra_forbidden", "missing"):
         message = details["msg"].removeprefix("Value error, ")
         return ".".join(parts[:-1]), f"{parts[-1]}: {message[0].lower()}{message[1:]}"
+    if parts == ["jobs"] and details["type"] == "dict_type":
+        return "", "jobs: each is a table with a name of its own, [jobs.NAME]"
     table, problem = tell(details, PlanFile)
     return table, problem.replace("value error, ", "")
 

@@ -37,6 +37,7 @@ def test_a_sweep_is_multiplied_out_with_its_last_key_turning_fastest(plan_file):
     [
         ("", r"plan.toml: key 'jobs' is missing"),
         ("[jobs", r"plan.toml: cannot be read"),
+        ('[[jobs]]\nname = "a"', r"plan.toml: jobs: each is a table .* \[jobs.NAME\]"),
         (JOB + "procdure = 1", r"plan.toml \[jobs.loops\]: unknown key 'procdure'"),
         (JOB + "repeat = 0", r"plan.toml \[jobs.loops\]: repeat = 0"),
         (JOB + 'after = ["write"]', r"\[jobs.loops\]: after: 'write' is not an earlier job"),
