@@ -175,3 +175,16 @@ def test_reads_of_a_whole_test_set_matter_little_beside_the_time_they_take(
     by_reads = read.conductances(CELLS, 3600.0) - alone.conductances(CELLS, 3600.0)
     assert 0.0 < by_reads.std() < part * by_time.std()
     assert abs(by_reads.mean()) < 0.581e-6 / 50
+
+
+def test_a_full_pulse_takes_back_what_had_relaxed_before_it(yao: SoftBoundModel) -> None:
+    """So trains take as many pulses on a slow bench as on a fast one."""
+    chip = Chip(yao.without_variation().with_parameters(set_step=np.full(10, 1e-15)), MANY, seed=13)
+    chip.imprint(CELLS, 8e-6)
+    chip.pulse(CELLS, 0, 2.0, 50e-9, 1.8, 0.0)
+    relaxed = chip.conductances(CELLS, 1e4)
+
+    chip.pulse(CELLS, 0, 2.0, 50e-9, 1.8, 1e4)
+
+    assert np.abs(relaxed - 8e-6).mean() > 0.1e-6
+    np.testing.assert_allclose(chip.conductances(CELLS, 1e4), 8e-6, rtol=1e-6)
