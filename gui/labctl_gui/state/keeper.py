@@ -90,10 +90,16 @@ class BenchKeeper:
         tables = file.instruments.items()
         instruments = tuple((name, table.driver, table.address) for name, table in tables)
         self.chip_map = ChipMap(station.geometry, station.known_stuck != 0)
+        simulation = simulation_behind(station)
+        self.rack.take(simulation)
         self.station = WatchedStation(
-            station, self.chip_map, self.events, stop=self._stop, abort=self._abort
+            station,
+            self.chip_map,
+            self.events,
+            stop=self._stop,
+            abort=self._abort,
+            pace=lambda: 1.0 if simulation is None else simulation.speed,
         )
-        self.rack.take(simulation_behind(station))
         log.info("bench %s is open", bench)
         self.station.rest()
         self.chip, self._opened_as = (seed, chip), bench

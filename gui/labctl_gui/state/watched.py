@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -32,7 +32,7 @@ from labctl_instruments.station import (
 )
 
 WAIT_SLICE = 0.05
-"""How long a wait on a real bench goes on without looking whether to stop, in s."""
+"""How long a wait goes on without looking whether to stop, in s of wall time."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -58,6 +58,8 @@ class WatchedStation:
         Set by STOP: every verb is refused.
     abort : threading.Event
         Set to end the run: long waits are cut short.
+    pace : callable
+        Returns the bench time that passes in a second of the wall's; infinite: waits take none.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class WatchedStation:
         *,
         stop: threading.Event,
         abort: threading.Event,
+        pace: Callable[[], float] = lambda: 1.0,
     ) -> None:
+        self._pace = pace
         self._station = station
         self._chip_map = chip_map
         self._events = events
@@ -224,16 +228,17 @@ class WatchedStation:
                 self._last_interlock = self._station.is_interlocked()
 
     def wait(self, seconds: float) -> None:
-        """Let `seconds` of bench time pass; on a real bench STOP and abort end the wait."""
+        """Let `seconds` of bench time pass; where that takes time, STOP and abort end the wait."""
         self._obey()
-        if self.bench.seed is not None:
+        left, end = seconds, self.now() + seconds
+        while not self._abort.is_set():
+            part = min(left, WAIT_SLICE * self._pace())
             with self._turn:
-                self._station.wait(seconds)
-            return
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._abort.is_set():
-            self._station.wait(min(left, WAIT_SLICE))  # wall time: nothing is sent
+                self._station.wait(part)
+            if part == left:
+                return
             self._obey()
+            left = max(end - self.now(), 0.0)
 
     def now(self) -> float:
         """Return the bench time, in s."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.rack_desk import AT_ONCE, Trouble
-from tests.gui.patience import SECONDS
+from tests.gui.patience import SECONDS, wait_until
 
 
 def test_a_fault_is_planted_listed_and_cleared_without_reopening(session):
@@ -65,3 +67,30 @@ def test_without_a_bench_there_is_nothing_to_change(closed_session):
 
     assert closed_session.rack.facts is None
     assert closed_session.settled(SECONDS)
+
+
+def test_stop_ends_a_wait_that_passes_with_the_wall_and_leaves_the_bench_ready(session):
+    session.rack.pace(1.0)
+    session.rack.settled(SECONDS)
+    begun = session.station.now()
+    session.order("wait 1d")
+    wait_until(lambda: session.station.last_time > begun and session.status.activity == "wait 1d")
+
+    session.stop()
+
+    assert session.settled(SECONDS)
+    assert session.status.phase is BenchPhase.READY
+    assert session.station.now() - begun < 3600
+
+
+def test_a_wait_ends_at_once_when_the_pace_is_changed_meanwhile(session):
+    session.rack.pace(1.0)
+    session.rack.settled(SECONDS)
+    begun = session.station.now()
+    session.order("wait 1d")
+    wait_until(lambda: session.status.activity == "wait 1d")
+
+    session.rack.pace(AT_ONCE)
+
+    assert session.settled(SECONDS)
+    assert session.station.now() - begun == pytest.approx(86_400, abs=SECONDS)

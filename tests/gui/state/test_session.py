@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -21,18 +20,11 @@ from labctl_gui.state.sketcher import Sketcher, Subject, View
 from labctl_gui.state.watched import Stopped
 from labctl_gui.state.worker import BenchWorker, Task
 from labctl_instruments.virtual.rack import _racks
-from tests.gui.patience import SECONDS
+from tests.gui.patience import SECONDS, wait_until
 
 SMALL_WRITE = {"cells": "0/:/:", "levels": "4", "after": ""}
 LONG_WRITE = {"cells": "0/:/:", "levels": "32", "window": "2 nS", "limit": "100000"}
 """A window this narrow is hardly ever met: it would go on for minutes."""
-
-
-def wait_until(reached, seconds=SECONDS):
-    end = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < end, "what was waited for did not happen"
-        threading.Event().wait(0.002)
 
 
 def board_outputs(session: Session) -> tuple[str, ...]:
