@@ -16,8 +16,10 @@ from labctl_instruments.errors import (
     BlockError,
     DialogueError,
     LostAnswerError,
+    LostMessageError,
     ReadBackError,
     RefusalError,
+    UncertainPulseError,
     WireError,
 )
 from labctl_instruments.wire.blocks import decode_array
@@ -110,6 +112,25 @@ class BenchInstrument(ExchangingInstrument):
             log.warning("%s; read back", error)
         found = ask()
         return found if took(found) else set_and_ask()
+
+    def once(self, start: Callable[[], T], look: Callable[[], T]) -> T:
+        """Start pulses, once; if the answer is lost, only look what became of them.
+
+        The instrument took the whole message, and does in order what it takes: when it answers to
+        `look`, it has done it.
+
+        Raises
+        ------
+        UncertainPulseError
+            If the connection broke: perhaps it never took it.
+        """
+        try:
+            return start()
+        except LostMessageError as error:
+            raise UncertainPulseError(self.name, f"perhaps no pulse was given: {error}") from error
+        except LostAnswerError as error:
+            log.warning("%s; what pulses is not repeated", error)
+            return look()
 
     def secure(self, setting: str, value: float) -> None:
         """Set a property that guards the chip, read it back and compare.

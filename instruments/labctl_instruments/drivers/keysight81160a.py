@@ -7,13 +7,9 @@ from typing import ClassVar
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import ScpiInstrument, parse_error
-from labctl_instruments.drivers.exchanging import log
 from labctl_instruments.errors import (
-    LostAnswerError,
-    LostMessageError,
     ReadBackError,
     RefusalError,
-    UncertainPulseError,
 )
 
 _HIGH_IMPEDANCE = 1e6
@@ -75,10 +71,7 @@ class Keysight81160A(ScpiInstrument):
         self.write(f":OUTP{channel} {on:d}")
 
     def trigger(self, channel: int) -> None:
-        """Make the shaped burst, once; return when it is over.
-
-        If the answer is lost, only whether it is over is asked again: the instrument took the whole
-        message, and does in order what it takes.
+        """Make the shaped burst, once; return when it is over. See `once`.
 
         Raises
         ------
@@ -94,14 +87,10 @@ class Keysight81160A(ScpiInstrument):
         self._start("*TRG")
 
     def _start(self, message: str) -> None:
-        try:
-            with self.busy_for(self._burst_seconds):
-                self.ask_number(f"{message};*OPC?")
-        except LostMessageError as error:
-            raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
-        except LostAnswerError as error:
-            log.warning("%s; the trigger is not repeated", error)
-            self.inquire_number("*OPC?")
+        with self.busy_for(self._burst_seconds):
+            self.once(
+                lambda: self.ask_number(f"{message};*OPC?"), lambda: self.inquire_number("*OPC?")
+            )
 
     def output_off(self) -> None:
         """Isolate both channels."""

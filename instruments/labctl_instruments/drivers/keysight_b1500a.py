@@ -14,16 +14,12 @@ from typing import ClassVar, Self
 from pymeasure.adapters import Adapter
 
 from labctl_instruments.drivers.bench_instrument import BenchInstrument, parse_error
-from labctl_instruments.drivers.exchanging import log
 from labctl_instruments.drivers.source_meter import SourceMeterDriver
 from labctl_instruments.errors import (
     DialogueError,
     InstrumentError,
-    LostAnswerError,
-    LostMessageError,
     ReadBackError,
     RefusalError,
-    UncertainPulseError,
 )
 
 MOST_CYCLES = 100
@@ -337,10 +333,7 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         self.write(f"{'CN' if on else 'CL'} {self._number(channel)}")
 
     def trigger(self, channel: int) -> None:
-        """Make the shaped burst, once; return when it is over.
-
-        If the answer is lost, only whether it is over is asked again: the instrument took the whole
-        message, and does in order what it takes.
+        """Make the shaped burst, once; return when it is over. See `once`.
 
         Raises
         ------
@@ -351,13 +344,9 @@ class KeysightB1500ASpgu(KeysightB1500AModule):
         RefusalError
             If the instrument refused.
         """
-        try:
-            is_running = self.ask_number("SRP;SPST?")
-        except LostMessageError as error:
-            raise UncertainPulseError(self.name, f"perhaps no burst was given: {error}") from error
-        except LostAnswerError as error:
-            log.warning("%s; the trigger is not repeated", error)
-            is_running = self.inquire_number("SPST?")
+        is_running = self.once(
+            lambda: self.ask_number("SRP;SPST?"), lambda: self.inquire_number("SPST?")
+        )
         until = time.monotonic() + self._duration + _PATIENCE
         while is_running:
             if time.monotonic() > until:

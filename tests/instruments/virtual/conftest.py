@@ -68,6 +68,29 @@ def bench_document(
     }
 
 
+def channel(column: int, row: str) -> str:
+    slot, place = divmod(column - 1, 12)
+    return f"{slot + 1}{row}{place + 1:02d}"
+
+
+def ask(rack: Rack, address: str, message: str) -> str:
+    """Return what an instrument answers, without its line end."""
+    return rack.exchange(address, message.encode() + b"\n").decode().strip()
+
+
+def close(rack: Rack, **lines: str) -> None:
+    """Put every line on ground, but for those named: `BL2="B"`."""
+    columns = {f"BL{k}": k + 1 for k in range(4)}
+    columns |= {f"SL{k}": k + 5 for k in range(8)} | {f"WL{k}": k + 13 for k in range(8)}
+    names = [channel(column, lines.get(line, "A")) for line, column in columns.items()]
+    rack.exchange(MATRIX, f'channel.exclusiveclose("{",".join(names)}")'.encode())
+
+
+def conductance(rack: Rack) -> float:
+    """Return what cell (0, 5, 2) truly conducts, in S."""
+    return float(rack.chip.conductances([5 * 4 + 2], rack.clock.now())[0])
+
+
 @pytest.fixture
 def make_bench(tmp_path) -> Callable[..., BenchFile]:
     """Validate a small bench of a kind, with keys of its [virtual] table."""

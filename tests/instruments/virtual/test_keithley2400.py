@@ -9,13 +9,14 @@ from pymeasure.instruments.keithley import Keithley2400
 from pymeasure.instruments.keithley.keithley2400_legacy import Keithley2400Legacy
 
 from labctl_instruments.virtual.rack import Rack
-
-BIT, SOURCE, GATE = (f"GPIB0::{number}::INSTR" for number in (18, 19, 20))
-MATRIX = "GPIB0::1::INSTR"
-
-
-def ask(rack: Rack, address: str, message: str) -> str:
-    return rack.exchange(address, message.encode() + b"\n").decode().strip()
+from tests.instruments.virtual.conftest import (
+    BIT,
+    GATE,
+    SOURCE,
+    ask,
+    close,
+    conductance,
+)
 
 
 @pytest.fixture
@@ -26,17 +27,11 @@ def rack(make_rack) -> Rack:
 @pytest.fixture
 def wired(rack: Rack) -> Rack:
     """Cell (0, 5, 2) between the SMUs, all on, at 0 V; its gate at 3 V."""
-    rows = {3: "B", 10: "C", 18: "D"}
-    names = [f"{(c - 1) // 12 + 1}{rows.get(c, 'A')}{(c - 1) % 12 + 1:02d}" for c in range(1, 21)]
-    rack.exchange(MATRIX, f'channel.exclusiveclose("{",".join(names)}")'.encode())
+    close(rack, BL2="B", SL5="C", WL5="D")
     for address in (BIT, SOURCE, GATE):
         ask(rack, address, ":SENS:CURR:PROT 1e-3;:OUTP ON")
     ask(rack, GATE, ":SOUR:VOLT 3")
     return rack
-
-
-def conductance(rack: Rack) -> float:
-    return float(rack.chip.conductances([5 * 4 + 2], rack.clock.now())[0])
 
 
 @pytest.mark.parametrize(

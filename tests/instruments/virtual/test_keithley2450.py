@@ -8,26 +8,14 @@ from pymeasure.adapters import VISAAdapter
 from pymeasure.instruments.keithley import Keithley2450
 
 from labctl_instruments.virtual.rack import Rack
-
-BIT, SOURCE, GATE = (f"GPIB0::{number}::INSTR" for number in (18, 19, 20))
-MATRIX = "GPIB0::1::INSTR"
-
-
-def channel(column: int, row: str) -> str:
-    slot, place = divmod(column - 1, 12)
-    return f"{slot + 1}{row}{place + 1:02d}"
-
-
-def close(rack: Rack, **lines: str) -> None:
-    """Put every line on ground, but for those named: `BL2="B"`."""
-    columns = {f"BL{k}": k + 1 for k in range(4)}
-    columns |= {f"SL{k}": k + 5 for k in range(8)} | {f"WL{k}": k + 13 for k in range(8)}
-    names = [channel(column, lines.get(line, "A")) for line, column in columns.items()]
-    rack.exchange(MATRIX, f'channel.exclusiveclose("{",".join(names)}")'.encode())
-
-
-def ask(rack: Rack, address: str, message: str) -> str:
-    return rack.exchange(address, message.encode() + b"\n").decode().strip()
+from tests.instruments.virtual.conftest import (
+    BIT,
+    GATE,
+    SOURCE,
+    ask,
+    close,
+    conductance,
+)
 
 
 @pytest.fixture
@@ -38,10 +26,6 @@ def wired(smu_rack: Rack) -> Rack:
         ask(smu_rack, address, ":SOUR:VOLT:ILIM 1e-3;:OUTP ON")
     ask(smu_rack, GATE, ":SOUR:VOLT 3")
     return smu_rack
-
-
-def conductance(rack: Rack) -> float:
-    return float(rack.chip.conductances([5 * 4 + 2], rack.clock.now())[0])
 
 
 def test_a_reading_is_the_current_of_the_cell_between_the_terminals(wired: Rack) -> None:

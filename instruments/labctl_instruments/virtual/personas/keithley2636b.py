@@ -22,7 +22,8 @@ from labctl_instruments.virtual.tsp_table import TspTable, kept
 MODEL = "2636B"
 VERSION = "3.4.2"
 _FIRMWARE = [
-    Path(__file__).with_name(f"keithley2636b{part}.lua") for part in ("", "_trigger", "_lines")
+    Path(__file__).with_name(f"{name}.lua")
+    for name in ("keithley2636b", "keithley2636b_trigger", "keithley2636b_lines", "tsp_strings")
 ]
 _ON_TRIGGER = "getmetatable(trigger).Assert()"
 _CONSTANTS: Mapping[str, Value] = {

@@ -1,4 +1,4 @@
--- What a Keithley 2600B has beside its channels: digital lines, TSP-Link, what is kept by name.
+-- What a Keithley 2600B has beside its channels: digital lines, TSP-Link, a clock, a panel.
 -- It follows keithley2636b_trigger.lua in one chunk, and uses its locals.
 -- Nothing is wired to the digital lines and no other node to the link: a line reads as it is written
 -- (pulled up, so 1 at first), an edge from outside never comes, and this node is the only one.
@@ -77,17 +77,7 @@ rawset(tsplink, "group", 0)
 
 gpib = stored({}, {address = 26})
 
--- What is kept by name: strings of the user's, and a clock that can be set.
-local strings = {}
-userstring = {
-  add = function(name, value) strings[tostring(name)] = tostring(value) end,
-  get = function(name)
-    return strings[tostring(name)]
-      or error("-224, Illegal parameter value;no string " .. tostring(name), 0)
-  end,
-  delete = function(name) strings[tostring(name)] = nil end,
-  catalog = function() return next, strings end,
-}
+-- A clock that can be set.
 local set_at = 0
 rawset(localnode, "settime", function(time) set_at = (tonumber(time) or 0) - now() end)
 rawset(localnode, "gettime", function() return floor(now() + set_at) end)

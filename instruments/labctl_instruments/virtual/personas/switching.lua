@@ -21,17 +21,6 @@ display = {
   getannunciators = function() return 0 end,
 }
 
-local strings = {}
-userstring = {
-  add = function(name, value) strings[tostring(name)] = tostring(value) end,
-  get = function(name)
-    return strings[tostring(name)]
-      or error("-224, Illegal parameter value;no string " .. tostring(name), 0)
-  end,
-  delete = function(name) strings[tostring(name)] = nil end,
-  catalog = function() return next, strings end,
-}
-
 function reset()
   hardware_reset()
   is_heard, shown = 1, ""

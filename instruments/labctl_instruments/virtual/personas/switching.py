@@ -26,7 +26,7 @@ from labctl_instruments.virtual.tsp_table import TspTable, kept
 Relays = npt.NDArray[np.bool_]
 """Relays of a mainframe, shape (columns, 8): columns through the slots, rows A to H."""
 
-_FIRMWARE = Path(__file__).with_name("switching.lua")
+_FIRMWARE = [Path(__file__).with_name(f"{name}.lua") for name in ("switching", "tsp_strings")]
 OFF, BREAK_BEFORE_MAKE, MAKE_BEFORE_BREAK = 0, 1, 2
 LONGEST_DELAY = 60.0
 """Longest additional settling of a channel, in s."""
@@ -93,7 +93,7 @@ class SwitchPersona(TspPersona):
             self._vocabulary(serial),
             identity=f"Keithley Instruments Inc., Model {model.model}, {serial}, {model.version}",
             reset=self._reset,
-            firmware=_FIRMWARE.read_text(encoding="ascii"),
+            firmware="\n".join(file.read_text(encoding="ascii") for file in _FIRMWARE),
         )
 
     def parse(self, text: str) -> Relays:
