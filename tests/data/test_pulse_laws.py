@@ -1,4 +1,4 @@
-"""Medians of pulses against draws of the law, and what a map counts as the state before a pulse."""
+"""Medians of pulses against draws of the law; what counts as usual, as found, and as stuck."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from labctl_data.errors import FitError
+from labctl_data.fit import fit
 from labctl_data.fit.evidence import gather
 from labctl_data.fit.kinetics import pulse_map_of
 from labctl_data.fit.pulse_laws import Medians, median_after
 from labctl_data.fit.pulse_map import PulseMap, fit_pulse_maps, medians_of
-from labctl_data.model import preset
+from labctl_data.model import StuckClass, preset
 from labctl_data.pulse import PulseKind
 from labctl_data.run_file import Column, RunWriter, open_run
 
@@ -182,3 +183,49 @@ def test_the_usual_pulse_is_that_of_most_cells_and_not_of_most_pulses(tmp_path: 
     verified = found.writes.shape[found.writes.stage == 1]
     assert np.unique(verified[:, 0]).tolist() == [2.0]
     assert (found.writes.n_traces, found.left_out) == (3, 1)
+
+
+def write_run(path: Path, rows: list[tuple[int, int, int, float, float]]) -> Path:
+    """Write a run of WriteVerify from (cell, stage, pulses, target, conductance), RESETs all."""
+    cell, stage, pulses, target, found = (np.array(column) for column in zip(*rows, strict=True))
+    facts = {"procedure": "WriteVerify", "chip": "a", "geometry": [1, 16, 16]}
+    with RunWriter.create(path, columns=WRITE_COLUMNS, attributes=facts) as writer:
+        writer.append(
+            {
+                "time": np.arange(len(rows), dtype=float), "pe": 0, "row": cell // 16,
+                "column": cell % 16, "stage": stage, "pulses": pulses,
+                "kind": np.where(stage == 1, 1, -1), "amplitude": np.where(stage == 1, 1.8, np.nan),
+                "width": 5e-8, "gate": 4.7, "target": target, "conductance": found, "averages": 4,
+            }
+        )  # fmt: skip
+    return path
+
+
+def test_a_cell_that_was_left_off_its_target_without_a_pulse_is_stuck(tmp_path: Path) -> None:
+    left_alone = [(0, 0, 0, 5e-6, 15e-6), (0, 2, 0, 5e-6, 15e-6)]
+    at_target = [(1, 0, 0, 15e-6, 15e-6), (1, 2, 0, 15e-6, 15e-6)]
+    written = [(2, 0, 0, 5e-6, 15e-6), (2, 1, 1, 5e-6, 5e-6), (2, 2, 1, 5e-6, 5e-6)]
+    path = write_run(tmp_path / "write.h5", [*left_alone, *at_target, *written])
+
+    found = gather([open_run(path)], preset("yao")).stuck
+
+    assert found.ravel()[:3].tolist() == [StuckClass.STUCK_HIGH, 0, 0]
+
+
+def test_cells_were_formed_as_their_first_write_found_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    formed = rng.uniform(20.5e-6, 25e-6, 200)
+    first = [
+        row
+        for cell, g in enumerate(formed)
+        for row in ((cell, 0, 0, 5e-6, g), (cell, 1, 1, 5e-6, 15e-6), (cell, 1, 2, 5e-6, 5e-6))
+    ]
+    again = [(cell, 0, 0, 8e-6, 5e-6) for cell in range(200)]
+    again += [(cell, 1, 1, 8e-6, 8e-6 + 1e-8 * cell) for cell in range(200)]
+    files = [write_run(tmp_path / "first.h5", first), write_run(tmp_path / "again.h5", again)]
+
+    found = {each.name: each for each in fit(files).parameters}
+
+    for name, truth in (("formed_low", 20.5e-6), ("formed_high", 25e-6)):
+        assert found[name].identifiable
+        assert abs(found[name].value - truth) < 4 * found[name].uncertainty
