@@ -88,6 +88,18 @@ def test_a_cell_that_stands_twice_is_pulsed_twice(make: Make) -> None:
     assert twice.conductances([7], 0.0) == in_turn.conductances([7], 0.0)
 
 
+def test_what_a_cell_is_in_one_respect_tells_nothing_of_another(yao: SoftBoundModel) -> None:
+    """Correlations of all parameters of 8,192 cells, at four standard errors."""
+    model = yao.with_parameters(frailty_spread=0.3, worn_low_share=0.5)
+    own = Chip(model, Geometry(4, 128, 16), seed=8).cell_parameters()
+    drawn = np.stack([stats.rankdata(values) for values in own.values()])
+
+    correlation = np.corrcoef(drawn) - np.eye(len(drawn))
+
+    assert len(drawn) == 11
+    assert np.abs(correlation).max() < 4.0 / np.sqrt(drawn.shape[1])
+
+
 def test_another_seed_is_another_chip(make: Make) -> None:
     assert not np.array_equal(
         make(seed=1).conductances(EVERY, 0.0), make(seed=2).conductances(EVERY, 0.0)
