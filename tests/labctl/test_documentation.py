@@ -34,7 +34,7 @@ def test_what_a_guide_tells_to_type_works_in_the_order_it_is_told(guide, tmp_pat
         if kind == "python":
             exec(compile(body, guide, "exec"), names)
             continue
-        for line in body.splitlines():
+        for line in body.replace("\\\n", " ").splitlines():
             if line.startswith("$ labctl "):
                 assert run_command_line(shlex.split(line)[2:]) == 0, line
 
