@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyvisa.errors import InvalidSession
 
 import labctl_instruments as li
 from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
-from labctl_instruments.errors import EnvelopeError, StationError
+from labctl_instruments.errors import DeadLinkError, EnvelopeError, StationError
 
 SET = {"kind": PulseKind.SET, "amplitude": 2.0, "width": 50e-9, "gate": 1.8}
 RESET = {"kind": PulseKind.RESET, "amplitude": 1.8, "width": 50e-9, "gate": 4.7}
@@ -326,7 +325,7 @@ def test_leaving_the_with_block_in_an_error_rests_the_bench_and_closes_it(statio
         if b"B1500A" in rack.exchange(address, b"*IDN?"):
             question = b"*LRN? 0"
         assert rack.exchange(address, question).strip() in (b"0", b"nil", b"0.00000e+00", b"CL")
-    with pytest.raises(InvalidSession):
+    with pytest.raises(DeadLinkError):
         other.read(ONE)
 
 
