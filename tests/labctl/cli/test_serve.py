@@ -100,7 +100,7 @@ def test_ports_follow_one_another_from_the_base(capsys):
         (["--bench", "board"], "no [virtual]"),
         (["--bench", "sim-board", "--listen", "0.0.0.0"], "--allow"),
         (["--bench", "sim-board", "--listen", "nowhere"], "IPv4"),
-        (["--bench", "sim-board", "--write-bench", __file__], "exists already"),
+        (["--bench", "sim-board", "--write-bench", __file__], "*.toml"),
         (["--bench", "sim-borad"], "sim-board"),
     ],
 )
