@@ -40,11 +40,15 @@ with atheris.instrument_imports(include=["labctl_instruments.virtual", "labctl_i
 
 
 class Exchanges:
-    """Sends every input to the instruments of a bench, one after the other."""
+    """Sends every input to the instruments of a bench, one after the other.
 
-    def __init__(self, rack: Rack, addresses: list[str]) -> None:
+    What is wrong with it is asked for after each: errors must be ASCII.
+    """
+
+    def __init__(self, rack: Rack, addresses: list[str], question: bytes) -> None:
         self._rack = rack
         self._addresses = addresses
+        self._question = question
         self._count = 0
 
     def __call__(self, message: bytes) -> None:
@@ -56,6 +60,8 @@ class Exchanges:
                 self._rack.exchange(each, b"*RST\n")
             self._rack.clock.set_time(0.0)
         self._rack.exchange(address, message + b"\n")
+        if not self._rack.exchange(address, self._question).isascii():
+            raise AssertionError(f"{message!r}: its error is not told in ASCII")
 
 
 def bench_of(kind: str, *, smu: str = "keithley-2450") -> Rack:
@@ -70,7 +76,10 @@ def scpi() -> Target:
     """Return the parser and the commands of every SCPI instrument there is."""
     racks = [bench_of("smu"), bench_of("smu", smu="keithley-2400")]
     matrix = "GPIB0::1::INSTR"
-    targets = [Exchanges(rack, [a for a in rack.addresses if a != matrix]) for rack in racks]
+    targets = [
+        Exchanges(rack, [a for a in rack.addresses if a != matrix], b"*LANG SCPI;:SYST:ERR?\n")
+        for rack in racks
+    ]
 
     def both(message: bytes) -> None:
         for target in targets:
@@ -83,13 +92,14 @@ def flex() -> Target:
     """Return the parser and the commands of the B1500A."""
     rack = open_rack("sim-b1500a-707b")
     (address,) = [a for a in rack.addresses if b"B1500A" in rack.exchange(a, b"*IDN?\n")]
-    return Exchanges(rack, [address])
+    return Exchanges(rack, [address], b"FMT 1;ERRX?\n")
 
 
 def tsp() -> Target:
-    """Return the message layer of TSP and the vocabulary of a 707B, in this process."""
-    rack = bench_of("smu")
-    return Exchanges(rack, ["GPIB0::1::INSTR"])
+    """Return the message layer of TSP and the words of a 707B and a 2636B, in this process."""
+    rack = open_rack("sim-2636b-707b")
+    compile_kernels(rack.chip)
+    return Exchanges(rack, ["GPIB0::1::INSTR", "GPIB0::26::INSTR"], b"print(errorqueue.next())\n")
 
 
 def framing() -> Target:
