@@ -32,18 +32,19 @@ from labctl_instruments.virtual.dialogue_log import DialogueLog
 from labctl_instruments.virtual.rack import Rack
 
 FAULTS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "check_01": ("timeout", "board", {"nth": 5}),
+    "check_01": ("timeout", "board", {"probability": 1.0}),
     "check_02": ("disconnect", "pulser", {"nth": 5}),
-    "check_03": ("garbage", "board", {"nth": 5}),
-    "check_04": ("garbage", "gate", {"nth": 2}),
-    "check_05": ("truncated", "board", {"nth": 5}),
-    "check_06": ("timeout", "source", {"nth": 2}),
-    "check_07": ("late", "board", {"nth": 5}),
+    "check_03": ("garbage", "board", {"probability": 1.0}),
+    "check_04": ("garbage", "gate", {"probability": 1.0}),
+    "check_05": ("truncated", "board", {"probability": 1.0}),
+    "check_06": ("timeout", "source", {"probability": 1.0}),
+    "check_07": ("late", "board", {"probability": 1.0}),
     "check_08": ("stuck-relay", "matrix4", {"nth": 2, "channel": "4B05"}),  # that of bit line 0
-    "check_09": ("disconnect", "board", {"nth": 5}),
+    "check_09": ("disconnect", "board", {"probability": 1.0}),
     "check_10": ("compliance", "bit", {"nth": 2}),
 }
-"""What goes wrong in which job: kind, instrument, and at which chance."""
+"""What goes wrong in which job: kind, instrument, and at which chance. One answer that is lost is
+asked for again, and ends no run: so all are lost, until the campaign has told of it."""
 PROMPTLY = 60.0
 """Bench time from a fault to its detection, in s, at most."""
 
@@ -109,6 +110,7 @@ class Planter:
 
     def _judge(self, job: str) -> None:
         rack, witness = self.watched.pop(job)
+        rack.faults.clear()
         found = self.struck[job]
         if witness.faults:
             found.at = witness.faults[-1]

@@ -278,7 +278,7 @@ class ExchangingInstrument(Instrument):
         until = time.monotonic() + (0.0 if self.dialogue.is_dead else _REVIVAL_SECONDS)
         for attempt in range(_MOST_ATTEMPTS):
             # A socket has no device clear, and pyvisa-py's spins for ever on one that is closed.
-            anew = attempt > 0 and is_socket(self.adapter.connection)
+            anew = self.dialogue.is_dead or (attempt > 0 and is_socket(self.adapter.connection))
             with contextlib.suppress(*_UNANSWERED):
                 if self._answers_to_its_name(anew=anew):
                     self.dialogue.is_in_step, self.dialogue.is_dead = True, False

@@ -216,7 +216,7 @@ def test_a_run_that_fails_at_an_instrument_waits_goes_on_and_is_done(campaign):
         if entry.kind == "begun" and not planted:
             planted.append(entry)
             newest = list(rack._racks.values())[-1]
-            newest.faults.inject("garbage", "board", nth=5)
+            newest.faults.inject("disconnect", "board", nth=5)
 
     rule = '[[suspenders]]\nwatch = "instrument-errors"\ndo = "wait"\nwait = "30s"'
     home, (job,) = campaign(f"[jobs.write]\n{WRITE}\n{rule}", on_entry=plant)
@@ -233,7 +233,7 @@ def test_a_run_that_fails_without_a_rule_is_failed_and_the_next_is_made(campaign
     def plant(entry):
         if entry.text == "write":
             newest = list(rack._racks.values())[-1]
-            newest.faults.inject("garbage", "board", nth=5)
+            newest.faults.inject("disconnect", "board", nth=5)
 
     _, jobs = campaign(f"[jobs.write]\n{WRITE}\n[jobs.loops]\n{LOOPS}", on_entry=plant)
 

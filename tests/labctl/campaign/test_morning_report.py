@@ -25,7 +25,9 @@ parameters = { cells = "0/2:4/:", levels = 32, limit = 5, after = "" }
 
 def _plant(entry):
     if entry.kind == "begun" and "1.8V" in entry.text:
-        list(rack._racks.values())[-1].faults.inject("garbage", "board", nth=5)
+        list(rack._racks.values())[-1].faults.inject("garbage", "board", probability=1.0)
+    elif entry.kind == "failed":
+        list(rack._racks.values())[-1].faults.clear()
 
 
 def test_the_report_tells_of_every_job_and_begins_with_what_failed(campaign, tmp_path):
