@@ -1,4 +1,4 @@
-"""Multiply vectors with pairs of source lines, and compare with the conductances."""
+"""Multiply vectors with differences of source lines, and compare with the conductances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labctl_data.mac_plan import MacPlan
 from labctl_data.run_file import Column
 from labctl_instruments.station import FloatArray
 from labctl_procedures.errors import ParameterError
-from labctl_procedures.parameters import CountParameter, QuantityParameter
+from labctl_procedures.parameters import CountParameter, QuantityParameter, SwitchParameter
 from labctl_procedures.prepared import PreparedProcedure
 from labctl_procedures.procedure import ADDRESS, TIME, Rows, read_in_blocks
 from labctl_procedures.stored import Records, Stored
@@ -35,18 +35,27 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A rectangle of cells in one PE, its rows taken two by two."""
+    """A rectangle of cells in one PE, and which of its rows are subtracted from which."""
 
     pe: int
     """The PE."""
     rows: npt.NDArray[np.int64]
-    """Rows, shape (n_lines,); each even place is the plus line of the next one."""
+    """Rows, rising, shape (n_lines,)."""
     columns: npt.NDArray[np.int64]
     """Columns, shape (n_inputs,)."""
+    pairs: npt.NDArray[np.int64]
+    """Places among `rows` of the plus and the minus line of each output, shape (n_outputs, 2)."""
 
     @classmethod
-    def of(cls, cells: Cells) -> Region:
+    def of(cls, cells: Cells, *, reference_line: bool = False) -> Region:
         """Return the rectangle that `cells` fill.
+
+        Parameters
+        ----------
+        cells : Cells
+            A full rectangle of one PE.
+        reference_line : bool
+            Whether the last row is the minus line of all others; else rows pair two by two.
 
         Raises
         ------
@@ -54,13 +63,20 @@ class Region:
             If they fill none in one PE, or its rows cannot be paired.
         """
         pes, rows, columns = (np.unique(part) for part in cells.addresses.T)
-        if len(pes) != 1 or len(cells) != len(rows) * len(columns) or len(rows) % 2:
+        full = len(pes) == 1 and len(cells) == len(rows) * len(columns)
+        if not full or (len(rows) < 2 if reference_line else len(rows) % 2):
+            wanted = "at least two rows" if reference_line else "an even number of rows"
             raise ParameterError(
-                f"DifferentialMAC: parameter 'cells': asked for a full rectangle of one PE with an "
-                f"even number of rows, found {len(cells)} cells in {len(pes)} PE, {len(rows)} rows "
+                f"DifferentialMAC: parameter 'cells': asked for a full rectangle of one PE with "
+                f"{wanted}, found {len(cells)} cells in {len(pes)} PE, {len(rows)} rows "
                 f"and {len(columns)} columns"
             )
-        return cls(int(pes[0]), rows, columns)
+        places = np.arange(len(rows))
+        if reference_line:
+            pairs = np.stack([places[:-1], np.full(len(rows) - 1, places[-1])], axis=1)
+        else:
+            pairs = places.reshape(-1, 2)
+        return cls(int(pes[0]), rows, columns, pairs)
 
     @property
     def cells(self) -> Cells:
@@ -70,7 +86,11 @@ class Region:
 
 
 class DifferentialMAC(PreparedProcedure[Batch]):
-    """Multiply random 8-bit vectors with pairs of source lines on the array.
+    """Multiply random 8-bit vectors with differences of source lines on the array.
+
+    A weight is the difference of two cells: of a pair of source lines, or, with a reference line,
+    of a cell and that of its bit line in the last row, which serves all others. That takes half the
+    cells; the reference line is converted anew for each line that it is subtracted from.
 
     `measured` are the integers the bench returns; `expected` is what the conductances read before
     would give without quantisation, in the same units; `reference` is the same with the ADC's
@@ -88,6 +108,11 @@ class DifferentialMAC(PreparedProcedure[Batch]):
     )
     """`row` is the plus line of the pair, `column` is -1: all columns take part."""
 
+    reference_line = SwitchParameter(
+        "Reference line",
+        default=False,
+        description="The last row is subtracted from all others; off: rows pair two by two",
+    )
     levels = CountParameter(
         "Levels",
         default=0,
@@ -118,13 +143,13 @@ class DifferentialMAC(PreparedProcedure[Batch]):
 
     def check(self) -> None:
         """Refuse cells that are no rectangle of paired rows; see also `ChipProcedure.check`."""
-        Region.of(self.cells)
+        self.region()
         super().check()
 
     def startup(self) -> None:
         """Write the cells if asked, read them, and lay out the plan."""
         super().startup()
-        region = Region.of(self.cells)
+        region = self.region()
         cells = region.cells
         known = self.stored and self.stored.snapshot("conductance", cells)
         found = known[1] if known else self._read(cells)
@@ -150,9 +175,13 @@ class DifferentialMAC(PreparedProcedure[Batch]):
         blocks = read_in_blocks(self.station, cells, self.voltage, self.averages)
         return np.concatenate([found for _, found in blocks])
 
+    def region(self) -> Region:
+        """Return the rectangle of cells, and its pairs of rows."""
+        return Region.of(self.cells, reference_line=self.reference_line)
+
     def plan(self, region: Region) -> MacPlan:
-        """Return the sum plan: one block, its lines paired two by two."""
-        lines = np.arange(len(region.rows))
+        """Return the sum plan: one block, plus and minus line of each output in turn."""
+        lines = np.arange(region.pairs.size)
         fullest = float(self._conductances.sum(axis=1).max()) * self.voltage
         return MacPlan(
             columns=region.columns[np.newaxis],
@@ -171,23 +200,24 @@ class DifferentialMAC(PreparedProcedure[Batch]):
     def inputs(self) -> npt.NDArray[np.uint8]:
         """Return all input vectors, shape (vectors, n_inputs): the seed gives them."""
         rng = np.random.default_rng([self.seed, 1])
-        width = len(Region.of(self.cells).columns)
+        width = len(self.region().columns)
         return rng.integers(0, 256, (self.vectors, width), dtype=np.uint8)
 
     def measure(self, point: Batch) -> Rows:
         """Multiply one batch of vectors, and compute what they should have given."""
-        region, plan = Region.of(self.cells), self._laid_out()
+        region, plan = self.region(), self._laid_out()
         vectors = self._inputs[point.start : point.stop]
-        lines = (region.pe * self.station.geometry.rows + region.rows)[np.newaxis]
+        first = region.pe * self.station.geometry.rows
+        lines = (first + region.rows[region.pairs]).reshape(1, -1)
         measured = self.station.mac(vectors, lines, plan)
         expected, reference = self._compute(vectors, plan)
         self._errors.append((measured - expected).ravel())
         n, pairs = measured.shape
         return {
             "PE": region.pe,
-            "Row": np.tile(region.rows[0::2], n),
+            "Row": np.tile(region.rows[region.pairs[:, 0]], n),
             "Column": -1,
-            "Minus row": np.tile(region.rows[1::2], n),
+            "Minus row": np.tile(region.rows[region.pairs[:, 1]], n),
             "Vector": np.repeat(np.arange(point.start, point.stop), pairs),
             "Measured": measured.ravel(),
             "Reference": reference.ravel(),
@@ -200,7 +230,7 @@ class DifferentialMAC(PreparedProcedure[Batch]):
             return {"vectors": 0}
         plan, errors = self._laid_out(), np.concatenate(self._errors)
         span = (2**plan.adc_bits - 1) * (2**plan.input_bits - 1)
-        pairs = len(self._conductances) // 2
+        pairs = len(self.region().pairs)
         return {
             "vectors": len(errors) // pairs,
             "pairs": pairs,
@@ -222,7 +252,8 @@ class DifferentialMAC(PreparedProcedure[Batch]):
             sums = ((vectors >> bit) & 1) @ steps
             code = np.clip(np.floor(sums + 0.5), 0, 2**plan.adc_bits - 1)
             codes += code.astype(np.int64) << bit
-        return lines[:, 0::2] - lines[:, 1::2], codes[:, 0::2] - codes[:, 1::2]
+        plus, minus = self.region().pairs.T
+        return lines[:, plus] - lines[:, minus], codes[:, plus] - codes[:, minus]
 
     def _laid_out(self) -> MacPlan:
         if self._plan is None:

@@ -102,6 +102,23 @@ def test_measured_sums_are_what_the_conductances_give(bench: str, tmp_path: Path
     assert np.abs(records["measured"] - records["expected"]).max() < 0.05 * span
 
 
+def test_a_reference_line_is_subtracted_from_every_other_line(bench: str, tmp_path: Path) -> None:
+    asked = {"cells": "0/0:4/0:4", "vectors": 8, "full_scale": "20uA"}
+    paired = measured(bench, "DifferentialMAC", tmp_path / "pairs.h5", **asked).records()
+    stored = measured(
+        bench, "DifferentialMAC", tmp_path / "line.h5", reference_line=True, **asked
+    ).records()
+
+    assert set(stored["minus_row"]) == {3}
+    first, second, third = (stored["row"] == row for row in range(3))
+    # First less second is what the pair of the two gives; the third with the last is a pair.
+    between = stored["expected"][first] - stored["expected"][second]
+    assert between == pytest.approx(paired["expected"][paired["row"] == 0])
+    assert stored["expected"][third] == pytest.approx(paired["expected"][paired["row"] == 2])
+    errors = stored["measured"] - stored["expected"]
+    assert np.abs(errors).max() < 0.05 * 255 * 255
+
+
 def test_cells_need_as_many_pulses_on_the_smu_bench_as_on_the_board(tmp_path: Path) -> None:
     values = {"cells": "0/0:4/:", "levels": 4, "g_min": "8uS", "window": "0.4uS", "after": ""}
     board = measured("sim-board", "WriteVerify", tmp_path / "board.h5", **values)
