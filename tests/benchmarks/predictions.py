@@ -38,6 +38,8 @@ def compare(name: str, bench: str, seed: int, folder: Path) -> tuple[float, floa
         began, closed = station.now(), station.relay_closures
         result = run(catalogue.make(name, values), station, file)
         seconds, closures = station.now() - began, station.relay_closures - closed
+    if result.status != "complete":
+        raise SystemExit(f"{name} on {bench} ended as '{result.status}': nothing to compare with")
     pulses = int(open_run(file).ledger["count"].sum())
     misses = _miss(predicted.time, seconds), _miss(predicted.pulses, pulses)
     print(
