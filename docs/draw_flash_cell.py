@@ -42,7 +42,9 @@ def currents(axes: Axes) -> None:
     gates = np.arange(2.1, 2.91, 0.02)
     for cell, ink in zip(cells, INK, strict=True):
         amperes = [
-            chip.drive(0, np.where(cells == cell, 0.2, 0.0), [0.0], [gate], 0.0, 0.0).bit_lines
+            chip.wiring.drive(
+                0, np.where(cells == cell, 0.2, 0.0), [0.0], [gate], 0.0, 0.0
+            ).bit_lines
             for gate in gates
         ]
         volts = float(threshold(CELL, levels[cell]))

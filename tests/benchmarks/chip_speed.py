@@ -66,7 +66,7 @@ def measure_lines(chip: Chip) -> None:
     bit[3], word[7] = 0.2, 4.7
     floating = np.where(bit == 0.0, np.nan, bit)
     for name, lines in (("drive", bit), ("drive, 15 float", floating)):
-        wall, _ = best(lambda lines=lines: chip.drive(0, lines, source, word, 1e-6, 1.0), 50)
+        wall, _ = best(lambda lines=lines: chip.wiring.drive(0, lines, source, word, 1e-6, 1.0), 50)
         print(f"{name:16s} {wall * 1e6:6.1f} us")
 
 

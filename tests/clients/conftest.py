@@ -66,7 +66,7 @@ class Served:
         """Return what the model says flows through the cell at a voltage, in A, now."""
         bits, sources, words = np.zeros(4), np.zeros(8), np.zeros(8)
         bits[2], words[5] = voltage, 3.0
-        found = self.rack.chip.drive(
+        found = self.rack.chip.wiring.drive(
             0, bits, sources, words, 0.0, self.rack.clock.now(), averages=0
         )
         return float(found.bit_lines[2])

@@ -7,7 +7,7 @@ the voltages of the lines; here they are set as `PassiveBias` says, pulse by pul
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,45 +21,6 @@ from labctl_instruments.chip.lines import LineCurrents
 
 _NOTHING = 1e-3
 """Voltages below this, in V, stress no cell and add no noise."""
-
-
-class Cellwise(Protocol):
-    """What serves single cells of a chip: the chip itself, or `PassiveCells`; see `Chip`."""
-
-    def currents(
-        self, index: npt.ArrayLike, voltage: float, averages: int, time: npt.ArrayLike
-    ) -> FloatArray:
-        """Read cells."""
-        ...
-
-    def pulse(
-        self,
-        index: npt.ArrayLike,
-        kind: npt.ArrayLike,
-        amplitude: npt.ArrayLike,
-        width: npt.ArrayLike,
-        gate: npt.ArrayLike,
-        time: npt.ArrayLike,
-    ) -> None:
-        """Give each cell one programming pulse."""
-
-    def stress(
-        self, index: npt.ArrayLike, voltage: float, width: float, count: int, time: float
-    ) -> None:
-        """Give each cell `count` equal pulses in READ polarity."""
-
-    def sweep(
-        self,
-        cell: int,
-        voltages: npt.ArrayLike,
-        *,
-        dwell: float,
-        gate: float,
-        compliance: float,
-        time: float,
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Sweep the voltage over one cell."""
-        ...
 
 
 class PassiveCells:
@@ -90,7 +51,7 @@ class PassiveCells:
         cells = np.asarray(index, np.int64).reshape(-1)
         times = np.broadcast_to(np.asarray(time, np.float64), cells.shape)
         noisy = self._chip.currents(cells, voltage, averages, times)
-        if self.scheme.read == "grounded" and not self._chip.is_lossy:
+        if self.scheme.read == "grounded" and not self._chip.wiring.is_lossy:
             return noisy  # other bit lines are at 0 V: the source line carries this cell's alone
         quiet = self._chip.quiet_currents(cells, voltage, times)
         arriving = [
@@ -178,7 +139,7 @@ class PassiveCells:
         pe, row, column = self._place(cell)
         rows, columns = self._chip.geometry.rows, self._chip.geometry.columns
         bit, source = bias((rows, columns), (row, column), voltage, scheme)
-        return self._chip.drive(
+        return self._chip.wiring.drive(
             pe, bit, source, np.zeros(rows), *when, averages=averages, limits=limits
         )
 
@@ -188,6 +149,10 @@ class PassiveCells:
             raise ChipError(f"chip: cell {cell} does not exist; there are {geometry.n_cells}")
         line, column = divmod(cell, geometry.columns)
         return line // geometry.rows, line % geometry.rows, column
+
+
+Cellwise: TypeAlias = Chip | PassiveCells
+"""What serves single cells of a chip: with lines biased as they should be, or as they are."""
 
 
 def noise_of_lines(

@@ -338,7 +338,7 @@ class ProbedChip:
         self, pe: int, lines: ArrayLines, *, width: float, averages: int, limited: bool = False
     ) -> LineCurrents:
         """Solve one array; with limits of lines only where one is reached: it takes far longer."""
-        return self._chip.drive(
+        return self._chip.wiring.drive(
             pe,
             lines.bit,
             lines.source,
@@ -363,7 +363,7 @@ class ProbedChip:
 
     def _stress(self, pe: int, lines: ArrayLines, *, width: float, count: int) -> None:
         seen = np.nan_to_num(lines.bit[np.newaxis, :] - lines.source[:, np.newaxis])
-        seen[~self._chip.is_on(lines.word)] = 0.0
+        seen[~self._chip.wiring.is_on(lines.word)] = 0.0
         geometry = self._router.geometry
         for voltage in np.unique(seen[seen != 0.0]):
             rows, columns = np.nonzero(seen == voltage)

@@ -122,7 +122,7 @@ def test_a_word_line_that_is_off_takes_its_row_out_of_the_sum() -> None:
     chip.imprint(CELLS, 1e-7)
     word = np.where(np.arange(8) == 2, CELL.read_gate, 0.0)
 
-    found = chip.drive(0, np.full(8, 0.2), np.zeros(8), word, 0.0, 0.0)
+    found = chip.wiring.drive(0, np.full(8, 0.2), np.zeros(8), word, 0.0, 0.0)
 
     np.testing.assert_allclose(found.bit_lines, 2e-8, rtol=1e-9)
     np.testing.assert_allclose(
@@ -173,7 +173,7 @@ def test_a_word_line_at_rest_protects_the_row_from_programming() -> None:
     word = np.where(np.arange(8) == 0, CELL.program_gate, 0.0)
     source = np.where(np.arange(8) == 0, 4.5, 0.0)
 
-    chip.drive(0, np.zeros(8), source, word + source, 1e-5, 0.0)
+    chip.wiring.drive(0, np.zeros(8), source, word + source, 1e-5, 0.0)
 
     after = chip.conductances(CELLS, 0.0).reshape(8, 8)
     assert np.all(after[1:] == pytest.approx(1e-7, rel=1e-9))

@@ -34,7 +34,7 @@ def _written(
     bit, source = np.full(COLUMNS, others[0]), np.full(ROWS, others[1])
     bit[3], source[5] = WRITE, 0.0
     for turn in range(count):
-        chip.drive(0, bit, source, np.full(ROWS, 5.0), WIDTH, 1e-3 * turn, averages=0)
+        chip.wiring.drive(0, bit, source, np.full(ROWS, 5.0), WIDTH, 1e-3 * turn, averages=0)
     return (chip.conductances(cells, 1e3) - start).reshape(ROWS, COLUMNS)
 
 
@@ -99,7 +99,7 @@ def test_a_closed_word_line_protects_a_row_of_transistors(make: Make) -> None:
     bit[3], word[5] = WRITE, 1.8
 
     for turn in range(50):
-        chip.drive(0, bit, source, word, WIDTH, 1e-3 * turn, averages=0)
+        chip.wiring.drive(0, bit, source, word, WIDTH, 1e-3 * turn, averages=0)
 
     moved = np.flatnonzero(chip.conductances(cells, 1.0) != START)
     np.testing.assert_array_equal(moved, [5 * COLUMNS + 3])

@@ -33,7 +33,7 @@ def _chip(model: SoftBoundModel = QUIET, seed: int = 1) -> Chip:
 
 
 def _still(chip: Chip, bit: np.ndarray, source: np.ndarray, **options: object) -> LineCurrents:
-    return chip.drive(0, bit, source, ON, 0.0, 0.0, averages=0, **options)  # type: ignore[arg-type]
+    return chip.wiring.drive(0, bit, source, ON, 0.0, 0.0, averages=0, **options)  # type: ignore[arg-type]
 
 
 def _power(lines: LineCurrents) -> float:
@@ -127,7 +127,7 @@ def test_a_limited_driver_stops_at_its_limit_in_series_with_the_curved_cell() ->
     chip = Chip(QUIET, Geometry(1, 1, 1), seed=1)
     chip.imprint([0], 10e-6)
 
-    lines = chip.drive(0, [1.0], [0.0], [4.7], 0.0, 0.0, averages=0, limits=(5e-6, np.inf))
+    lines = chip.wiring.drive(0, [1.0], [0.0], [4.7], 0.0, 0.0, averages=0, limits=(5e-6, np.inf))
 
     expected = np.arcsinh(5e-6 / (10e-6 * 0.2) * np.sinh(0.3)) / 1.5
     assert lines.bit_voltages[0] == pytest.approx(expected, rel=1e-6)
@@ -137,7 +137,7 @@ def test_cells_behind_closed_gates_carry_nothing(make: Make) -> None:
     gates = np.zeros(32)
     gates[5] = 4.7
 
-    lines = make().drive(1, np.full(16, 0.2), np.zeros(32), gates, 1e-6, 0.0)
+    lines = make().wiring.drive(1, np.full(16, 0.2), np.zeros(32), gates, 1e-6, 0.0)
 
     assert np.flatnonzero(lines.source_lines).tolist() == [5]
     assert np.count_nonzero(lines.bit_lines) == 16
@@ -157,7 +157,7 @@ def test_a_pulse_is_a_drive_with_the_right_bias(make: Make, kind: int) -> None:
 
     for turn in range(5):
         pulsed.pulse([cell], kind, 1.8 if kind else 2.0, 50e-9, 4.7 if kind else 1.8, 1e-5 * turn)
-        driven.drive(pe, bit, source, word, 50e-9, 1e-5 * turn, averages=0)
+        driven.wiring.drive(pe, bit, source, word, 50e-9, 1e-5 * turn, averages=0)
 
     for name, values in pulsed.state().items():
         np.testing.assert_array_equal(values, driven.state()[name], err_msg=name)
@@ -172,7 +172,7 @@ def test_a_wrong_inhibit_resets_the_whole_row_and_no_other(make: Make) -> None:
     source[7], word[7] = 1.8, 4.7
 
     for turn in range(50):
-        chip.drive(0, np.zeros(16), source, word, 50e-9, 1e-5 * turn, averages=0)
+        chip.wiring.drive(0, np.zeros(16), source, word, 50e-9, 1e-5 * turn, averages=0)
 
     after = chip.conductances(everything, 5e-4).reshape(chip.geometry.shape)
     assert (after[0, 7] < before[0, 7] - 2e-6).all()
@@ -189,7 +189,7 @@ def test_a_floating_inhibit_protects_as_a_driven_one_does(make: Make) -> None:
     bit, source, word = np.full(16, np.nan), np.zeros(32), np.zeros(32)
     bit[3], source[0], word[0] = 0.0, 1.8, 4.7
 
-    lines = chip.drive(0, bit, source, word, 50e-9, 0.0, averages=0)
+    lines = chip.wiring.drive(0, bit, source, word, 50e-9, 0.0, averages=0)
 
     others = np.arange(16) != 3
     np.testing.assert_allclose(lines.bit_voltages[others], 1.8, atol=1e-4)
@@ -202,13 +202,13 @@ def test_a_read_by_lines_sees_the_noise_that_a_read_by_cells_sees(make: Make) ->
     bit, source, word = np.zeros(16), np.zeros(32), np.zeros(32)
     bit[2], word[1] = 0.2, 4.7
 
-    line = by_lines.drive(0, bit, source, word, 1e-6, 0.0).bit_lines[2]
+    line = by_lines.wiring.drive(0, bit, source, word, 1e-6, 0.0).bit_lines[2]
 
     assert line == pytest.approx(by_cells.currents([18], 0.2, 1, 0.0)[0], rel=1e-12)
 
 
 def test_lines_of_the_wrong_number_are_refused(make: Make) -> None:
     with pytest.raises(ChipError, match="asked for 16 bit, 32 source and 32 word lines"):
-        make().drive(0, np.zeros(3), np.zeros(32), np.zeros(32), 0.0, 0.0)
+        make().wiring.drive(0, np.zeros(3), np.zeros(32), np.zeros(32), 0.0, 0.0)
     with pytest.raises(ChipError, match="PE 2 does not exist"):
-        make().drive(2, np.zeros(16), np.zeros(32), np.zeros(32), 0.0, 0.0)
+        make().wiring.drive(2, np.zeros(16), np.zeros(32), np.zeros(32), 0.0, 0.0)

@@ -33,7 +33,7 @@ def made(wire: float = 0.0, lead: float = 0.0, *, passive: bool = False, seed: i
 
 
 def look(chip: Chip, bit: np.ndarray, source: np.ndarray, **options: object) -> LineCurrents:
-    return chip.drive(0, bit, source, ON, 0.0, 0.0, averages=0, **options)  # type: ignore[arg-type]
+    return chip.wiring.drive(0, bit, source, ON, 0.0, 0.0, averages=0, **options)  # type: ignore[arg-type]
 
 
 def carried(g: np.ndarray, top: np.ndarray, bottom: np.ndarray, gate: float) -> np.ndarray:
@@ -161,7 +161,7 @@ def test_a_write_through_wires_moves_the_far_cell_less_than_the_near_one() -> No
     bit, source = np.zeros(COLUMNS), np.full(ROWS, 1.6)
 
     for turn in range(30):
-        chip.drive(0, bit, source, ON, 50e-9, 1e-6 * turn, averages=0)
+        chip.wiring.drive(0, bit, source, ON, 50e-9, 1e-6 * turn, averages=0)
 
     after = chip.conductances(cells, 1.0).reshape(ROWS, COLUMNS)
     assert after[0, 0] < after[-1, -1] - 1e-7

@@ -73,7 +73,7 @@ def test_a_floating_inhibit_takes_half_selected_cells_along() -> None:
     chip, _ = passive()
     bit, source = np.full(COLUMNS, np.nan), np.full(ROWS, np.nan)
     bit[5], source[2] = 0.0, 1.4
-    lines = chip.drive(0, bit, source, np.zeros(ROWS), 1e-6, 0.0, averages=0)
+    lines = chip.wiring.drive(0, bit, source, np.zeros(ROWS), 1e-6, 0.0, averages=0)
 
     across = np.abs(lines.bit_voltages - lines.source_voltages[:, np.newaxis])
     assert across[2, 0] > 0.5
@@ -85,7 +85,7 @@ def test_a_grounded_inhibit_writes_the_whole_row() -> None:
     bit, source = np.zeros(COLUMNS), np.zeros(ROWS)
     source[2] = 1.4
     for turn in range(10):
-        chip.drive(0, bit, source, np.zeros(ROWS), 1e-6, 1e-5 * turn, averages=0)
+        chip.wiring.drive(0, bit, source, np.zeros(ROWS), 1e-6, 1e-5 * turn, averages=0)
 
     lost = moved(chip)[0]
     assert (lost[2] > 5e-6).all()

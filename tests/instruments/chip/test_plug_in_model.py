@@ -81,6 +81,6 @@ def test_a_law_called_from_python_is_the_compiled_one(yao: SoftBoundModel) -> No
 
 def test_a_chip_says_which_word_lines_are_on(make: Make) -> None:
     """The threshold is .7 V; a line that nothing drives is off."""
-    found = make().is_on([0.0, 0.69, 0.71, 4.7, np.nan])
+    found = make().wiring.is_on([0.0, 0.69, 0.71, 4.7, np.nan])
 
     np.testing.assert_array_equal(found, [False, False, True, True, False])

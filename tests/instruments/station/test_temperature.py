@@ -54,13 +54,13 @@ def test_cells_relax_on_a_hot_chuck_as_they_would_at_the_room_in_far_longer(stat
     cells = Cells.of([[0, row, 3] for row in range(20)])
     station.pulse(cells, PulseKind.SET, 2.0, 50e-9, 1.8)
     station.set_temperature(358.15)
-    begun, at = station.now(), float(chip._effective(station.now()))
+    begun, at = station.now(), float(chip._population.effective(station.now()))
 
     station.wait(100.0)
 
     # Arrhenius with the preset's 1 eV: exp(1 / k * (1 / 298.15 - 1 / 358.15)).
     pace = np.exp(1.0 / 8.617333262e-5 * (1 / 298.15 - 1 / 358.15))
-    passed = float(chip._effective(station.now())) - at
+    passed = float(chip._population.effective(station.now())) - at
     assert passed / (station.now() - begun) == pytest.approx(pace, rel=0.02)
 
 

@@ -89,7 +89,7 @@ def test_the_chip_ages_as_arrhenius_says_along_the_whole_ramp(chip, clock) -> No
     kelvin = 398.15 - 100.0 * np.exp(-times / 20.0)
     pace = np.exp(energy / BOLTZMANN * (1 / ROOM_TEMPERATURE - 1 / kelvin))
     expected = np.trapezoid(pace, times)
-    assert float(chip._effective(60.0)) == pytest.approx(expected, rel=2e-3)
+    assert float(chip._population.effective(60.0)) == pytest.approx(expected, rel=2e-3)
 
 
 def test_ageing_does_not_depend_on_how_bench_time_is_cut_into_messages() -> None:
@@ -100,7 +100,7 @@ def test_ageing_does_not_depend_on_how_bench_time_is_cut_into_messages() -> None
         Plate(chip, clock).go_to(358.15)
         for _ in range(parts):
             clock.charge(600.0 / parts)
-        aged.append(float(chip._effective(600.0)))
+        aged.append(float(chip._population.effective(600.0)))
 
     assert aged == pytest.approx([aged[0]] * 3, rel=1e-4)
 

@@ -107,7 +107,7 @@ def compile_kernels(chip: Chip) -> None:
     small.pulse(cells, kinds, 1.8, 50e-9, 1.8, 0.0)
     small.stress(cells, 0.2, 50e-9, 1, 0.0)
     small.sweep(0, np.array([0.1, -0.1]), dwell=1e-3, gate=1.8, compliance=1e-4, time=0.0)
-    small.drive(0, [0.2, 0.0], [0.0, np.nan], [3.0, 0.0], 1e-3, 0.0)
+    small.wiring.drive(0, [0.2, 0.0], [0.0, np.nan], [3.0, 0.0], 1e-3, 0.0)
     pair = MacPlan(
         columns=np.array([[0, 1]]),
         outputs=np.array([[0, 0]]),
