@@ -255,7 +255,8 @@ def _smu_station(file: BenchFile, info: BenchInfo, access: Access) -> SmuStation
     from labctl_instruments.drivers.keithley3706a import Keithley3706A
     from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
     from labctl_instruments.station.passive_smu import PassiveSmuStation
-    from labctl_instruments.station.smu import SmuInstruments, SmuSettings, SmuStation
+    from labctl_instruments.station.smu import SmuStation
+    from labctl_instruments.station.smu_instruments import SmuInstruments, SmuSettings
 
     opened: dict[str, Keithley2636B] = {}
     frames: dict[str, KeysightB1500AModule] = {}

@@ -8,7 +8,8 @@ from labctl_instruments.station.bias import Address, Configurations, PassiveBias
 from labctl_instruments.station.protocol import BenchInfo
 from labctl_instruments.station.roles import SourceMeter
 from labctl_instruments.station.routing import RowArray
-from labctl_instruments.station.smu import Burst, SmuStation, terminals_of
+from labctl_instruments.station.smu import Burst, SmuStation
+from labctl_instruments.station.smu_instruments import terminals_of
 
 
 class PassiveSmuStation(SmuStation):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -13,13 +12,11 @@ import numpy.typing as npt
 from labctl_data.cells import Cells
 from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
-from labctl_instruments.bench.wiring import ROW_LETTERS, Terminal, Wiring
-from labctl_instruments.drivers.keithley_switch import KeithleySwitch
 from labctl_instruments.drivers.keysight81160a import MOST_PULSES
 from labctl_instruments.errors import StationError
 from labctl_instruments.station.admission import Admission
 from labctl_instruments.station.bench_time import BenchTime
-from labctl_instruments.station.bias import Address, Biases, Configurations, Terminals, each
+from labctl_instruments.station.bias import Address, Biases, Configurations, each
 from labctl_instruments.station.bound import BoundStation
 from labctl_instruments.station.mac_request import check_lines, check_mac, digitise
 from labctl_instruments.station.protocol import (
@@ -31,52 +28,21 @@ from labctl_instruments.station.protocol import (
     Sweep,
     Value,
 )
-from labctl_instruments.station.roles import PulseSource, SourceMeter
+from labctl_instruments.station.roles import SourceMeter
 from labctl_instruments.station.routing import Routing, RowArray
+from labctl_instruments.station.smu_instruments import (
+    SmuInstruments,
+    SmuSettings,
+    prepare,
+    switch_on,
+    terminals_of,
+)
 
 _MOST_AVERAGES = 100
 """Readings that a source-meter's filter takes at once."""
 _PAUSE = 50e-9
 """Rest between the pulses of a stress, in s; as on the board."""
 _SHORTEST_PERIOD = 1e-6
-
-
-@dataclass(frozen=True)
-class SmuInstruments:
-    """The instruments of an SMU bench, by what they are for."""
-
-    bit: SourceMeter
-    """Drives bit lines; in a sweep, whichever side is driven."""
-    source: SourceMeter
-    """Holds one source line at 0 V and measures its current."""
-    gate: SourceMeter
-    """Drives word lines."""
-    pulser: PulseSource
-    """Makes the short pulses."""
-    pulser_channel: int
-    """Its channel on the matrix."""
-    matrices: Mapping[str, KeithleySwitch]
-    """The chained mainframes, by name."""
-    wiring: Wiring
-    """Lines of the chip on columns of the mainframes, instruments on their rows."""
-
-    def in_order_of_rest(self) -> Sequence[SourceMeter | PulseSource | KeithleySwitch]:
-        """Return all of them: those that drive first, then the relays."""
-        return (self.bit, self.gate, self.pulser, self.source, *self.matrices.values())
-
-
-@dataclass(frozen=True)
-class SmuSettings:
-    """How an SMU bench measures, where a procedure does not say."""
-
-    read_gate: float
-    """Word-line voltage of a read, in V."""
-    nplc: float
-    """Integration of a reading, in power-line cycles."""
-    four_wire: bool = False
-    """Whether the source-meters sense the voltages they force at the ends of their leads."""
-    zero: bool = False
-    """Whether what is read without the cell's current is taken off each read."""
 
 
 class SmuStation(BoundStation):
@@ -123,7 +89,7 @@ class SmuStation(BoundStation):
         self._burst: Burst | None = None
         self._output_on = False
         self._saturated = 0
-        _prepare(instruments, bench, settings)
+        prepare(instruments, bench, settings)
         self._prepare_pulser(bench)
         admission = Admission(bench, np.zeros(bench.geometry.n_cells, dtype=np.int64))
         order = instruments.in_order_of_rest()
@@ -245,7 +211,7 @@ class SmuStation(BoundStation):
         if self._output_on:
             return
         for smu in (self._use.bit, self._use.source, self._use.gate):
-            smu.again(partial(_switch_on, smu))
+            smu.again(partial(switch_on, smu))
         self._use.pulser.again(self._connect_pulser)
         self._output_on = True
 
@@ -371,11 +337,6 @@ class SmuStation(BoundStation):
         return self._read_current(rows, voltage, 1)
 
 
-def _switch_on(smu: SourceMeter) -> None:
-    smu.output = True
-    smu.check_errors()
-
-
 class Burst(NamedTuple):
     """Equal pulses one after the other."""
 
@@ -390,36 +351,3 @@ class Burst(NamedTuple):
 def _bursts(voltage: float, width: float, count: int) -> Iterable[Burst]:
     for start in range(0, count, MOST_PULSES):
         yield Burst(voltage, width, min(MOST_PULSES, count - start))
-
-
-def terminals_of(use: SmuInstruments) -> Terminals:
-    """Return the row numbers of instruments, by the wiring of their bench."""
-
-    def number(name: str, channel: int = 1) -> int:
-        return ROW_LETTERS.index(use.wiring.row_of(name, channel))
-
-    letters = use.wiring.rows.items()
-    other = 3 - use.pulser_channel
-    has_pair = any(at == Terminal(use.pulser.name, other) for _, at in letters)
-    return Terminals(
-        ground=number("ground"),
-        bit=number(use.bit.name),
-        source=number(use.source.name),
-        gate=number(use.gate.name),
-        pulser=number(use.pulser.name, use.pulser_channel),
-        pulser_below=number(use.pulser.name, other) if has_pair else -1,
-    )
-
-
-def _prepare(use: SmuInstruments, bench: BenchInfo, settings: SmuSettings) -> None:
-    """Bring all instruments to rest, then set and read back their limits."""
-    envelope = bench.envelope
-    for instrument in use.in_order_of_rest():
-        instrument.check_identity()
-        instrument.output_off()
-    for smu in (use.bit, use.source, use.gate):
-        smu.prepare(nplc=settings.nplc, current_limit=envelope.current)
-        if settings.four_wire:
-            smu.secure("remote_sense", 1.0)
-    for matrix in use.matrices.values():
-        matrix.prepare()
