@@ -13,7 +13,7 @@ def tell(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     """Return (table, problem) of one validation error of a file that `model` describes."""
     if not details["loc"]:  # of the file as a whole
         return "", details["msg"].removeprefix("Value error, ")
-    *tables, key = (str(part) for part in details["loc"] if part != "[key]")
+    *tables, key = (_in_one_line(str(part)) for part in details["loc"] if part != "[key]")
     table = ".".join(tables)
     if details["type"] == "extra_forbidden":
         return table, f"unknown key '{key}'{_alike(model, tables, key)}"
@@ -21,6 +21,14 @@ def tell(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return table, f"key '{key}' is missing"
     message = details["msg"][0].lower() + details["msg"][1:]
     return table, f"{key} = {details['input']!r}: {message}"
+
+
+def _in_one_line(name: str) -> str:
+    """Return a name with what cannot be printed, such as line ends, escaped as in TOML."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in name
+    )
 
 
 def _alike(model: type[BaseModel], tables: list[str], key: str) -> str:

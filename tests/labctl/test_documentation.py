@@ -15,7 +15,9 @@ from labctl.cli.root import run_command_line
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
-BLOCK = re.compile(r"(<!-- test command -->\n)?^```(console|python)\n(.*?)^```", re.M | re.S)
+BLOCK = re.compile(
+    r"(<!-- (?:test command|needs an extra) -->\n)?^```(console|python)\n(.*?)^```", re.M | re.S
+)
 
 
 def _blocks(guide: str) -> list[tuple[str, str]]:

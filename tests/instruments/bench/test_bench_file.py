@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import labctl_instruments as li
@@ -319,6 +319,8 @@ tables = st.dictionaries(
 
 
 @given(tables)
+@example({"virtual": {"\n": None}})
+@example({"instruments": {"\n": {"\r": 1}}})
 def test_any_tables_make_a_bench_or_one_line_of_complaint(document):
     sane = tomllib.loads(changed("sim-board")) | document
     try:
