@@ -124,7 +124,8 @@ class Buffer:
         return RunFileError(f"{self._where}: rows without {missing}, with unknown {unknown}")
 
     def _length(self, arrays: Mapping[str, Array]) -> int:
-        shapes = {array.shape for array in arrays.values() if array.ndim} or {(1,)}
+        found = {array.shape for array in arrays.values() if array.ndim}
+        shapes: set[tuple[int, ...]] = found or {(1,)}
         shape = shapes.pop()
         if shapes or len(shape) > 1:
             lengths = {name: array.shape for name, array in arrays.items() if array.ndim}
