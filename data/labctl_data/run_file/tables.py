@@ -124,13 +124,12 @@ class Buffer:
         return RunFileError(f"{self._where}: rows without {missing}, with unknown {unknown}")
 
     def _length(self, arrays: Mapping[str, Array]) -> int:
-        found = {array.shape for array in arrays.values() if array.ndim}
-        shapes: set[tuple[int, ...]] = found or {(1,)}
-        shape = shapes.pop()
-        if shapes or len(shape) > 1:
+        columns = [array for array in arrays.values() if array.ndim]
+        shapes = {column.shape for column in columns}
+        if len(shapes) > 1 or any(column.ndim > 1 for column in columns):
             lengths = {name: array.shape for name, array in arrays.items() if array.ndim}
             raise RunFileError(f"{self._where}: asked for columns of one length, found {lengths}")
-        return int(shape[0])
+        return len(columns[0]) if columns else 1
 
     def _cast(self, name: str, value: npt.ArrayLike) -> Array:
         array, dtype = np.asarray(value), self._dtypes[name]
