@@ -31,13 +31,13 @@ def fit_section(chip: Path, runs: Sequence[Run]) -> Section:
     chip : Path
         The chip file.
     runs : sequence of Run
-        Runs whose residuals to show.
+        Runs whose residuals to show: those it was fitted from, where they are among them.
     """
     facts = describe(chip)
     fitted = [each for each in facts.parameters if each.identifiable]
     others = [each for each in facts.parameters if not each.identifiable]
     parts: list[Picture | Listing] = [*_steps(chip), _listing("Identified", fitted)]
-    parts += [*_held_out(facts), *_residuals(chip, runs), *_quality(facts)]
+    parts += [*_held_out(facts), *_residuals(chip, _fitted(facts, runs)), *_quality(facts)]
     if others:
         parts.append(_listing("Not identifiable from these runs", others))
     return Section(
@@ -76,8 +76,14 @@ def _held_out(facts: ChipFacts) -> list[Listing]:
     return [Listing(headings, rows, caption, (1, 2, 3, 4, 5))] if rows else []
 
 
+def _fitted(facts: ChipFacts, runs: Sequence[Run]) -> Sequence[Run]:
+    """Return the runs that the chip was fitted from, where any of them are; else all."""
+    names = {Path(each).name for each in facts.quality.get("runs", ())}
+    return [run for run in runs if run.path.name in names] or runs
+
+
 def _residuals(chip: Path, runs: Sequence[Run]) -> list[Picture]:
-    """Draw the residuals of the runs that are of the chip; none where they cannot be judged."""
+    """Draw the residuals of runs of the chip; none where they cannot be judged."""
     model = read_chip(chip).model
     if not runs or not isinstance(model, SoftBoundModel):
         return []

@@ -42,6 +42,11 @@ def test_the_demo_does_all_of_its_job_and_says_so(demo):
     assert facts["seconds"] > 0
 
 
+def test_the_report_of_the_demo_shows_how_far_its_model_is_off(demo):
+    folder = demo[2]
+    assert "Residuals of" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_network_of_the_demo_recognises_digits_on_the_array(demo):
     _, facts, _ = demo
     accuracies = [
