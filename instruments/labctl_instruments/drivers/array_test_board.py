@@ -84,7 +84,7 @@ class ArrayTestBoard(ScpiInstrument):
     )
     saturated: int = Instrument.measurement(
         ":MAC:SAT?",
-        """Get the conversions that met the top of the range since the last query (int).""",
+        """Get the conversions that met the top of the range since the board was started (int).""",
         cast=int,
     )
 

@@ -84,15 +84,14 @@ class BoardStation(BoundStation):
         self._dwell, self._zero = chosen.sweep_dwell, chosen.zero
         self._output_on = False
         self._plans: dict[tuple[int, bytes], tuple[int, MacPlan]] = {}
-        self._saturated = 0
         counts = self._prepare(bench)
+        self._saturated_before = board.saturated
         super().__init__(Admission(bench, counts), bench_time, known_stuck, (board,), on_close)
 
     @property
     def saturated(self) -> int:
         """ADC conversions that met the top of their range since the station was opened."""
-        self._saturated += self._board.saturated
-        return self._saturated
+        return self._board.saturated - self._saturated_before
 
     def read(self, cells: Cells, voltage: float = 0.2, averages: int = 1) -> FloatArray:
         """Measure conductances, (n,), in S; see `Station.read`."""

@@ -9,6 +9,7 @@ import pytest
 
 import labctl_instruments as li
 from labctl_data.cells import Cells, Geometry
+from labctl_data.mac_plan import MacPlan
 from labctl_data.pulse import PulseKind
 from labctl_instruments.errors import ReadBackError, RefusalError, RestError, StationError
 from labctl_instruments.station.bench_time import WallTime
@@ -56,6 +57,25 @@ def test_a_board_of_another_size_is_refused(board_station):
             WallTime(),
             known_stuck=np.zeros(smaller.geometry.shape, np.int8),
         )
+
+
+def test_a_station_counts_what_has_saturated_since_it_was_opened(board_station):
+    rows = [[0, 1]]
+    plan = MacPlan(np.arange(16)[np.newaxis], np.array([[0, 0]]), np.array([[1, -1]]), 1e-9)
+    vectors = np.full((1, 16), 255, np.uint8)
+    board_station.mac(vectors, rows, plan)
+
+    later = BoardStation(
+        board_station._board,
+        board_station.bench,
+        WallTime(),
+        known_stuck=board_station.known_stuck,
+    )
+    later.mac(vectors, rows, plan)
+
+    # Two lines and eight slots a vector, all of them beyond 1 nA; asking changes nothing.
+    assert [later.saturated, later.saturated] == [16, 16]
+    assert board_station.saturated == 32
 
 
 def test_outputs_are_off_until_the_first_verb(board_station):

@@ -105,7 +105,7 @@ class ArrayBoardPersona(ScpiPersona):
         identifier = Integer(0, PLANS - 1)
         table.command("MAC:DEFine", self._define, identifier, Block(4))
         table.query("MAC:EXECute", self._execute, identifier, Block())
-        table.query("MAC:SATurated", self._take_saturated)
+        table.query("MAC:SATurated", lambda: self._saturated)
         table.command("MAC:DELete", self._delete, identifier)
         return table
 
@@ -253,10 +253,6 @@ class ArrayBoardPersona(ScpiPersona):
         lasting = plan.read_width * self._chip.pulse_units(plan)
         self._clock.charge(pulses * (lasting + RECOVERY_TIME))
         return np.asarray(sums, layout.SUM)
-
-    def _take_saturated(self) -> int:
-        count, self._saturated = self._saturated, 0
-        return count
 
     def _delete(self, identifier: int) -> None:
         if self._plans.pop(identifier, None) is None:
