@@ -1,7 +1,7 @@
 """Measure the simulated chip alone: pulses and reads, line-level drives, MACs. Run it as a script.
 
 `python tests/benchmarks/chip_speed.py [THREADS]`. A MAC figure is images a second of the three
-conversion layers of Yao's network (FACTS of the paper: 676 x 16, 121 x 192 and 240 conversions a
+conversion layers of Yao's network (the paper: 676 x 16, 121 x 192 and 240 conversions a
 bit): C1 676 vectors x 9 inputs x 16 lines, C3 121 x 8 blocks x 9 x 24, FC 12 blocks x 16 x 20.
 """
 

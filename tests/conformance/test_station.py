@@ -38,7 +38,7 @@ def test_set_pulses_raise_the_conductance_and_reset_pulses_lower_it(quiet):
         quiet.pulse(ONE, **SET)
     high = quiet.read(ONE)[0]
 
-    # Steps near 20 uS are about -.5 uS a RESET; near 16 uS about +.03 uS a SET (FACTS A).
+    # Steps near 20 uS are about -.5 uS a RESET; near 16 uS about +.03 uS a SET (Yao 2020).
     assert low < before - 4e-6
     assert low + 0.3e-6 < high < before
 

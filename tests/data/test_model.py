@@ -145,7 +145,7 @@ def test_importing_the_parameters_does_not_load_the_compiler() -> None:
 
 
 def test_reference_pulses_step_as_the_lab_published() -> None:
-    """FACTS A: tables of ten bins, SET low to high, RESET high to low."""
+    """The published statistics: tables of ten bins, SET low to high, RESET high to low."""
     published_set = [0.325, 0.250, 0.237, 0.143, 0.087, 0.060, 0.054, 0.036, 0.019, 0.019]
     published_reset = [0.511, 0.269, 0.146, 0.099, 0.054, 0.045, 0.022, 0.074, 0.076, 0.003]
 
@@ -222,7 +222,7 @@ def test_a_cell_beyond_its_bound_is_not_pulled_back() -> None:
 
 
 def test_the_direct_current_points_come_out_as_published() -> None:
-    """Yao: 60 uA at 1.5 V (SET) and 45 uA at -1.2 V (RESET) at 20 uS; FACTS D: 62 and 39 uA."""
+    """Yao: 60 uA at 1.5 V (SET), 45 uA at -1.2 V (RESET), at 20 uS; b = 1.5 /V: 62 and 39."""
     amperes = vectors.current(YAO, 20e-6, [1.5, -1.2])
 
     np.testing.assert_allclose(amperes, [62e-6, -39e-6], rtol=0.02)

@@ -50,7 +50,7 @@ def test_99_percent_of_a_pe_lie_within_half_a_pitch_of_32_levels(tmp_path: Path)
 def test_pulses_to_target_fall_from_the_lowest_level_to_the_highest(tmp_path: Path) -> None:
     summary = written(tmp_path, cells="0/:/:").summary
 
-    # Yao (FACTS A, derived from the published steps): about 250 ... 15 pulses for 8 levels.
+    # Derived from the published steps (Yao 2020): about 250 ... 15 pulses for 8 levels.
     means = [level["pulses_mean"] for level in summary["levels"]]
     published = [250, 190, 150, 90, 50, 30, 15, 15]
     assert means[0] > means[2] > means[4] > means[6]

@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 WINDOW = (2e-6, 20e-6)
-"""Conductances between which tones are spread, in S: the window of FACTS A."""
+"""Conductances between which tones are spread, in S: the published array's (Yao 2020)."""
 MOST_CELLS = 96
 """Traces drawn at most; of more cells, evenly spaced ones are shown."""
 MOST_POINTS = 20_000

@@ -1,4 +1,4 @@
-"""How the lines of an array are biased on an SMU bench: DESIGN's table, one row number a line."""
+"""How the lines of an array are biased on an SMU bench: one row number a line."""
 
 from __future__ import annotations
 

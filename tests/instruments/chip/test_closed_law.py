@@ -1,4 +1,4 @@
-"""The closed soft-bound law, an alternative to the tables of steps (FACTS D)."""
+"""The closed soft-bound law, an alternative to the tables of steps."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_a_pulse_n_times_as_strong_is_n_pulses(kind: PulseKind, gamma: float) ->
 
 
 def test_its_steps_are_those_fitted_to_the_published_table() -> None:
-    """FACTS A: SET .362 (1 - x)^2.03 uS, RESET .634 x^4.76 uS, x the place in the window.
+    """Fits are SET .362 (1 - x)^2.03 uS and RESET .634 x^4.76 uS, x the place in the window.
 
     Half a step further the slope has changed: that is what a pulse's own length adds.
     """
@@ -104,7 +104,7 @@ def test_the_closed_law_stops_where_the_gate_says() -> None:
 
 
 def test_with_the_closed_law_the_lowest_level_takes_twice_as_long() -> None:
-    """FACTS D: 217 pulses to 2 uS by the tables, far more by the fits of them.
+    """By count: 217 pulses to 2 uS by the tables, far more by the fits of them.
 
     The fit has hardly a step left at the foot of the window, where cells then go by their noise.
     """

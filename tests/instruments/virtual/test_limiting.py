@@ -67,7 +67,7 @@ def test_a_limited_source_sinks_to_the_voltage_at_which_it_gives_its_limit(smu_r
     drive(smu_rack, BIT, 0.2, both / 4)
     smu_rack.exchange(BIT, b":SENS:FUNC 'VOLT'\n")
 
-    # Cells are less than linear above 0.2 V and nearly linear below (FACTS, D): a quarter of it.
+    # Cells are less than linear above 0.2 V and nearly linear below: a quarter of it.
     assert read(smu_rack) == pytest.approx(0.05, rel=0.12)
 
 

@@ -21,7 +21,7 @@ OpenBoard = Callable[..., Station]
 
 
 def scores_in_python_integers(plan: NetworkPlan, image: np.ndarray) -> list[int]:
-    """Compute one image's scores from level numbers, as DESIGN 8 words it; no code is shared.
+    """Compute one image's scores from level numbers; no code is shared.
 
     Feature maps are dictionaries (channel, y, x) -> code. A pooled network layer is 2x2 after C1
     and 3x3 with stride 3, ceiling mode, after C3 (Yao et al.).

@@ -32,7 +32,7 @@ def test_a_convolver_group_takes_208_source_lines_of_two_arrays(plan: NetworkPla
     for copy in range(3):
         lines = lines_of(plan, 0, 1, copy=copy)
 
-        assert len(set(lines)) == len(lines) == 208  # FACTS A: 16 + 8 x 24
+        assert len(set(lines)) == len(lines) == 208  # 16 + 8 x 24
         assert set(lines // 128) == {2 * copy, 2 * copy + 1}
 
 
@@ -51,7 +51,7 @@ def test_every_block_lies_within_one_array(plan: NetworkPlan) -> None:
 
 
 def test_an_image_takes_274304_conversions(plan: NetworkPlan) -> None:
-    assert plan.conversions == (676 * 16 + 121 * 192 + 240) * 8 == 274_304  # DESIGN 8
+    assert plan.conversions == (676 * 16 + 121 * 192 + 240) * 8 == 274_304
 
 
 def test_the_network_is_936_and_1920_pairs_and_no_cell_is_used_twice(plan: NetworkPlan) -> None:

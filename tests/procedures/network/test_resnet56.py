@@ -19,7 +19,7 @@ def test_resnet_56_has_the_weights_of_its_paper_and_fits_746_arrays() -> None:
     tilings = [tile(layer, Geometry(746, 16, 144)) for layer in network.layers]
     arrays = [tiling.weights.shape[0] * len(tiling.parts) for tiling in tilings]
     assert sum(layer.weights.size for layer in network.layers) == 848_944  # He et al.: 0.85 M
-    assert sum(arrays) + 3 * arrays[0] == 746  # FACTS A, by plain differential counting
+    assert sum(arrays) + 3 * arrays[0] == 746  # by plain differential counting
     assert network.layers[0].border is not None  # the normalisation of pixels is folded
 
 
