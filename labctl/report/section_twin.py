@@ -13,8 +13,6 @@ from labctl.twin import kind_of
 from labctl_data.run_file import Run
 from labctl_data.statistics import TwoSampleTest
 
-_OF_CHIP = ("wafer", "die", "chip", "bench", "seed", "chip_file")
-"""Attributes by which runs of two chips differ."""
 _UNITS = {"pulses_to_target": (1.0, ""), "mac_error": (1.0, ""), "read_noise": (100.0, " / %")}
 """Scale and unit of the statistics that are no conductances."""
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 ROW_LETTERS = "ABCDEFGH"
-LINE_KINDS = ("BL", "SL", "WL")
 
 
 @dataclass(frozen=True)

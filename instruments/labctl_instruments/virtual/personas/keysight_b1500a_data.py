@@ -20,7 +20,6 @@ TIME_UNIT = 1e-6
 """Of a time in binary data, in s."""
 
 HEADED_12 = (1, 5)
-HEADED_13 = (11, 15)
 COMPATIBLE_13 = (21, 25)
 BARE_12, BARE_13 = (2,), (12, 22)
 FOUR_BYTES, EIGHT_BYTES = (3, 4), (13, 14)

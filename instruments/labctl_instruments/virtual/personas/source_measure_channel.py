@@ -66,7 +66,6 @@ def _range_of(ranges: tuple[float, ...]) -> Check:
 
 
 _SWITCH = _one_of(0, 1)
-_TIME = _between(0.0, 999.0)
 _DELAY = _between(-1.0, 999.0)
 
 SOURCE: Mapping[str, tuple[float, Check]] = {
