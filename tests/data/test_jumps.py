@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labctl_data.fit.jumps import changes_of, draw_changes, fit_share
+from labctl_data.fit.jumps import changes_of, draw_changes, fit_share, standardised
 from labctl_data.fit.observations import Looks
 from labctl_data.model import preset
 from labctl_data.statistics import two_sample_test
@@ -68,3 +68,53 @@ def test_cells_that_were_stressed_in_between_do_not_count() -> None:
     looks.reads[looks.elapsed > 1] = 1000
 
     assert changes_of(looks, MODEL).elapsed.max() < 1
+
+
+def test_cells_that_began_outside_the_window_do_not_count() -> None:
+    """The law of relaxation is known within the window alone."""
+    looks = looks_of(0.35, 8, cells=3)
+    first = looks.elapsed == TIMES[0]
+    looks.conductance[first] = [MODEL.window_low - 1e-7, 10e-6, MODEL.window_high + 1e-7]
+
+    assert set(changes_of(looks, MODEL).cell.tolist()) == {1}
+
+
+def test_both_reads_of_a_change_add_their_noise() -> None:
+    """Var(later - first) = (noise g)^2 (1 / n + 1 / m) for averages of n and m readings."""
+    looks = looks_of(0.35, 9, cells=1)
+    looks.conductance[0] = 10e-6
+    looks.averages[:] = [4.0, 1.0, 2.0, 8.0, 16.0, 4.0]
+
+    reading = changes_of(looks, MODEL).reading
+
+    assert reading == pytest.approx(1e-10 * np.array([1.25, 0.75, 0.375, 0.3125, 0.5]))
+
+
+def test_changes_in_units_of_the_law_have_mean_0_and_deviation_1() -> None:
+    """A walk that drifts, told by noisy reads: standardised() takes off just what was put in."""
+    model = MODEL.with_parameters(relaxation_drift=np.full(10, 0.3e-6), read_noise=0.02)
+    rng = np.random.default_rng(10)
+    level, decades = np.full(20_000, 10e-6), np.log10(1 + 0.5 / 1e-3)
+    series = np.repeat(np.arange(level.size), 2)
+    walk = 0.3e-6 * decades + 0.2e-6 * np.sqrt(decades) * rng.normal(size=level.size)
+    looked = np.stack([level, level + walk], axis=1) + 0.2e-6 * rng.normal(size=(level.size, 2))
+    nothing, ones = np.zeros(series.size), np.ones(series.size)
+    times = np.tile([1e-9, 0.5], level.size)
+    changes = changes_of(Looks(series, series, times, nothing, looked.ravel(), ones), model)
+
+    z = standardised(changes, changes.change, model)
+
+    assert z.mean() == pytest.approx(0.0, abs=5 / np.sqrt(level.size))
+    assert z.std() == pytest.approx(1.0, abs=5 / np.sqrt(2 * level.size))
+
+
+def test_what_is_drawn_drifts_as_the_law_says() -> None:
+    model = MODEL.with_parameters(relaxation_drift=np.full(10, 0.3e-6))
+    changes = changes_of(looks_of(0.35, 11), MODEL)
+
+    drawn = draw_changes(changes, model, 1.0, np.random.default_rng(1))
+
+    decades = np.log10((1e-3 + 130.0) / (1e-3 + TIMES[0]))
+    last = drawn[changes.elapsed > 100]
+    expected = 0.3e-6 * decades
+    assert last.mean() == pytest.approx(expected, abs=5 * 0.5e-6 / np.sqrt(last.size))

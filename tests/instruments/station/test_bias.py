@@ -63,3 +63,14 @@ def test_lines_without_transistors_are_where_half_of_the_voltage_puts_them(
     bias, bit_lines, source_lines
 ):
     assert bias.tolist() == bit_lines + source_lines
+
+
+def test_the_lines_of_a_second_array_without_transistors_are_its_own():
+    two = PassiveBiases(Geometry(2, 3, 4), PAIR, PassiveBias())  # 8 BL, then 6 SL
+
+    sums, one = two.multiplying(4, np.array([1])), two.reading(Address(1, 2, 0))
+
+    assert np.flatnonzero(sums == B).tolist() == [4 + 1]
+    assert np.flatnonzero(sums == S).tolist() == [8 + 4]
+    assert np.flatnonzero(one == B).tolist() == [4]
+    assert np.flatnonzero(one == S).tolist() == [8 + 3 + 2]
