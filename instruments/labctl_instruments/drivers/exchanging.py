@@ -203,7 +203,10 @@ class ExchangingInstrument(Instrument):
         for _ in range(_MOST_ATTEMPTS - 1):
             try:
                 return step()
-            except (LostAnswerError, WireError) as error:
+            except LostAnswerError as error:
+                log.warning("%s; asked again", error)
+            except WireError as error:  # what cannot be read may be the answer to something else
+                self.dialogue.is_in_step = False
                 log.warning("%s; asked again", error)
         return step()
 

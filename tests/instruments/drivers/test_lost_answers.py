@@ -91,6 +91,16 @@ def test_of_a_burst_only_the_end_is_asked_for_again(driver, model, trigger, ques
         pulser.trigger(1)
 
 
+def test_a_shape_whose_answer_is_no_entry_of_an_error_queue_is_set_once_more_in_step():
+    shape = (
+        b":PULS:WIDT1 1e-08;:PULS:PER1 1e-06;:PULS:WIDT1 5e-08;:VOLT1:HIGH 1.8;"
+        b":BURS1:NCYC 1;:SYST:ERR?"
+    )
+    dialogue = [(shape, b"garbled"), named("81160A"), (shape, b'+0,"No error"')]
+    with expected_protocol(Keysight81160A, dialogue) as pulser:
+        pulser.shape(1, high=1.8, width=50e-9, period=1e-6, count=1)
+
+
 def test_relays_at_rest_are_told_again():
     message = b'channel.open("allslots") print(errorqueue.count)'
     dialogue = [(message, SPOILT), named("MODEL 707B"), (message, b"0")]
