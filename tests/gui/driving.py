@@ -88,7 +88,3 @@ def wait_for_end(qtbot, window):
         ),
         timeout=PATIENCE,
     )
-
-
-def board_outputs(window):
-    return window.session.station._station._board.outputs_on()

@@ -18,7 +18,6 @@ from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.sketcher import Subject
 from tests.gui.driving import (
     PATIENCE,
-    board_outputs,
     click,
     click_cell,
     fill,
@@ -27,6 +26,7 @@ from tests.gui.driving import (
     start_small_write,
     wait_for_end,
 )
+from tests.gui.runs import board_outputs
 
 
 def test_the_window_names_the_chip_and_its_envelope(window, qtbot):
@@ -149,7 +149,7 @@ def test_progress_and_abort_are_there_while_a_run_goes_on(window, qtbot):
     wait_for_end(qtbot, window)
 
     assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
-    assert board_outputs(window) == ()
+    assert board_outputs(window.session) == ()
 
 
 def test_a_queued_run_waits_after_an_abort_until_told_to_go_on(window, qtbot):
@@ -200,7 +200,7 @@ def test_stop_during_a_run_leaves_the_bench_at_rest(window, qtbot, press):
     press(qtbot, window)
     wait_for_end(qtbot, window)
 
-    assert board_outputs(window) == ()
+    assert board_outputs(window.session) == ()
     assert window.session.queue.jobs[0].state is JobState.INTERRUPTED
 
 

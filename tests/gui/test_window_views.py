@@ -12,7 +12,6 @@ from labctl_gui.state.bench import BenchPhase
 from labctl_gui.state.quantities import Quantity
 from tests.gui.driving import (
     PATIENCE,
-    board_outputs,
     click,
     click_cell,
     drag_cells,
@@ -22,6 +21,7 @@ from tests.gui.driving import (
     start_small_write,
     wait_for_end,
 )
+from tests.gui.runs import board_outputs
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -140,7 +140,7 @@ def test_a_run_is_paused_and_goes_on_by_one_button(window, qtbot):
 
     click(qtbot, window.run.pause_button)
     qtbot.waitUntil(lambda: window.header.phase.text() == "Paused", timeout=PATIENCE)
-    assert board_outputs(window) == ()
+    assert board_outputs(window.session) == ()
     rows = window.session.rows.version[1]
 
     qtbot.waitUntil(lambda: window.run.pause_button.text() == "Go on with run", timeout=PATIENCE)
