@@ -182,15 +182,15 @@ class ExchangingInstrument(Instrument):
             raise self.spoilt(command, answer) from error
 
     def inquire(self, command: str) -> str:
-        """Send a query that only asks, and once more while its answer is lost; return it."""
+        """Send a query that only asks, again while its answer is lost; return it."""
         return self.again(lambda: self.ask(command))
 
     def inquire_number(self, command: str) -> float:
-        """Send a query that only asks, and once more while its answer is lost; see `ask_number`."""
+        """Send a query that only asks, again while its answer is lost; see `ask_number`."""
         return self.again(lambda: self.ask_number(command))
 
     def again(self, step: Callable[[], T]) -> T:
-        """Take a step, and take it once more while its answer is lost or spoilt.
+        """Take a step, again while its answer is lost or spoilt: four times in all.
 
         What may be taken twice: a query; a setting with the query that tells whether it was taken,
         since a setting that is set twice is set once. What never: a message that can pulse.
