@@ -7,7 +7,7 @@ import pytest
 
 from labctl_data.cells import Cells
 from labctl_instruments.errors import EnvelopeError
-from tests.conformance.behind import ONE, RESET, truth, whole
+from tests.conformance.behind import ONE, RESET, sent, truth, whole
 
 
 def test_half_selected_cells_of_both_passive_benches_see_the_same(open_small):
@@ -48,3 +48,38 @@ def test_half_selects_too_weak_to_program_are_not_counted(open_small):
         station.pulse(ONE, **RESET | {"amplitude": 0.9})
 
     assert not station._admission._beside.any()
+
+
+@pytest.mark.parametrize("kind", ["passive_board", "passive_smu"])
+def test_a_sweep_leaves_the_cells_of_its_source_line_alone_and_halves_reach_all_others(
+    open_small, kind
+):
+    station = open_small(kind, noise=False, spread=False)
+    before = truth(station, whole(station)).reshape(16, 8)
+
+    for _ in range(5):
+        station.sweep(ONE, np.array([-3.0]), gate=0.0, compliance=1e-3)
+
+    moved = truth(station, whole(station)).reshape(16, 8) != before
+    assert moved[3].tolist() == [column == 4 for column in range(8)]
+    assert np.delete(moved, 3, axis=0).all()
+
+
+@pytest.mark.parametrize("kind", ["passive_board", "passive_smu"])
+def test_the_compliance_of_a_sweep_is_that_of_the_swept_cells_own_current(open_small, kind):
+    station = open_small(kind, noise=False, spread=False)
+    own = 0.2 * truth(station, ONE)[0]
+
+    swept = station.sweep(ONE, np.array([0.1, 0.2]), gate=0.0, compliance=0.75 * own)
+
+    assert swept.in_compliance.tolist() == [False, True]
+    assert swept.currents[1] == pytest.approx(0.75 * own, rel=1e-3)
+
+
+def test_neither_half_of_a_pulse_may_exceed_half_of_the_envelope(open_small):
+    station = open_small("passive_smu")
+    station.pulse(ONE, **RESET)
+
+    asked = [part.split() for line in sent(station) for part in line.split(b";")]
+    limits = {abs(float(part[1])) for part in asked if b":LIM:" in part[0] and part[1:]}
+    assert max(limits) == station.bench.envelope.voltage / 2
