@@ -22,8 +22,9 @@ def looks_of(share: float, seed: int, cells: int = 2000) -> Looks:
     nodes = int(decades[-1] / 0.5) + 1
     moves = rng.random((cells, nodes)) < share
     steps = np.where(moves, rng.standard_t(4, (cells, nodes)) * np.sqrt(0.5 / share), 0.0)
-    walk = sum(
-        np.sqrt(np.clip(decades - 0.5 * k, 0, 0.5)) * steps[:, k, None] for k in range(nodes)
+    walk = np.sum(
+        [np.sqrt(np.clip(decades - 0.5 * k, 0, 0.5)) * steps[:, k, None] for k in range(nodes)],
+        axis=0,
     )
     level = rng.uniform(3e-6, 19e-6, cells)
     g = (level[:, None] + 0.2e-6 * walk) * (1 + NOISE * rng.normal(size=walk.shape))
