@@ -14,6 +14,7 @@ from labctl_data.pulse import PulseKind
 from labctl_instruments.errors import ReadBackError, RefusalError, RestError, StationError
 from labctl_instruments.station.bench_time import WallTime
 from labctl_instruments.station.board import BoardStation
+from tests.conformance.behind import rack_of
 
 ONE = Cells.of([0, 0, 0])
 
@@ -101,7 +102,7 @@ def test_one_dead_instrument_does_not_keep_the_others_from_rest(broken):
 
 def test_outputs_go_off_before_any_relay_opens():
     station = li.open_bench("sim-smu", seed=1)
-    rack = station._instruments[0].adapter.connection.visalib.rack
+    rack = rack_of(station)
     station.read(ONE)
     start = len(rack.log.messages())
 
@@ -119,7 +120,7 @@ def test_outputs_go_off_before_any_relay_opens():
 def test_relays_move_only_while_every_source_is_at_zero():
     cells = Cells.of([[0, 5, 5], [0, 5, 6], [0, 90, 1]])
     with li.open_bench("sim-smu", seed=1) as station:
-        rack = station._instruments[0].adapter.connection.visalib.rack
+        rack = rack_of(station)
         station.read(cells)
         station.pulse(cells, PulseKind.RESET, 1.8, 50e-9, 4.7)
         station.sweep(cells[:1], [0.3, -0.3], gate=3.0, compliance=1e-4)

@@ -6,6 +6,7 @@ import labctl_instruments as li
 from labctl_data.cells import Cells
 from labctl_instruments.errors import InstrumentError
 from labctl_instruments.station import Switched
+from tests.conformance.behind import rack_of
 
 
 @pytest.mark.parametrize("bench", ["sim-smu", "sim-2450-3706a"])
@@ -14,7 +15,7 @@ def test_one_open_interlock_is_told_and_stops_the_bench_before_anything_is_drive
         assert isinstance(station, Switched)
         assert station.is_interlocked()
 
-        rack = station._instruments[0].adapter.connection.visalib.rack
+        rack = rack_of(station)
         doors = [getattr(one, "_inner", one) for one in rack._personas.values()]
         switches = [door for door in doors if hasattr(door, "is_interlocked")]
         switches[-1].is_interlocked = False

@@ -12,7 +12,8 @@ import pytest
 import labctl_instruments as li
 from labctl_data.cells import Cells
 from labctl_instruments.errors import BenchError
-from tests.conformance.conftest import BOARD, SMU, SMU_2636B, SMU_B1500A, passive
+from tests.conformance.behind import rack_of
+from tests.conformance.benches import BOARD, SMU, SMU_2636B, SMU_B1500A, passive
 
 ONE = Cells.of([0, 3, 4])
 LEAD, CONTACT = 100.0, 5.0
@@ -40,8 +41,7 @@ def open_with(tmp_path: Path) -> Iterator[Open]:
 
 
 def truth(station: Any) -> np.ndarray:
-    chip = station._instruments[0].adapter.connection.visalib.rack.chip
-    return chip.conductances(np.arange(16 * 8), station.now()).reshape(16, 8)
+    return rack_of(station).chip.conductances(np.arange(16 * 8), station.now()).reshape(16, 8)
 
 
 def through_leads(g: np.ndarray, ohms: float) -> float:

@@ -11,6 +11,7 @@ from labctl_data.errors import LabctlError
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.loading import find_bench
 from labctl_instruments.errors import DialogueError, RestError, UncertainPulseError
+from tests.conformance.behind import rack_of
 
 CELLS = Cells.of([[0, 5, 5], [0, 5, 6], [0, 90, 1]])
 LOOP = (0.3, 0.9, 1.2, 0.3)
@@ -35,10 +36,6 @@ def open_faulty(tmp_path):
     yield open_one
     for station in opened:
         station.close()
-
-
-def rack_of(station):
-    return station._instruments[0].adapter.connection.visalib.rack
 
 
 def shots(station) -> int:

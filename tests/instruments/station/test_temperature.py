@@ -10,6 +10,7 @@ from labctl_data.cells import Cells
 from labctl_data.pulse import PulseKind
 from labctl_instruments.bench.loading import find_bench
 from labctl_instruments.errors import EnvelopeError, RefusalError
+from tests.conformance.behind import rack_of
 
 CHUCK = """
 [instruments.chuck]
@@ -33,10 +34,6 @@ def station(request, tmp_path):
     """A shipped bench with a chuck."""
     with li.open_bench(bench_on_a_chuck(request.param, tmp_path), seed=4) as opened:
         yield opened
-
-
-def rack_of(station):
-    return station._instruments[0].adapter.connection.visalib.rack
 
 
 def test_the_station_returns_when_the_chuck_has_arrived_and_bench_time_has_passed(station) -> None:
