@@ -137,8 +137,6 @@ def _best_columns(
             at = np.flatnonzero(found)
             wanted = plan.cell_levels.conductance(layer.cell_levels[block, line, used])
             cost[:, at] += np.abs(values[found[at]] - wanted[:, None])
-    if not cost.any():
-        return columns
     moved = np.ones_like(cost)
     moved[np.arange(len(used)), columns[used]] = 0
     best: IntArray = columns.copy()

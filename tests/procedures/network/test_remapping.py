@@ -101,6 +101,74 @@ def test_one_bad_bit_line_is_left_free_where_there_is_another(digits: ImageSet) 
     assert harm(moved, stuck) == 0
 
 
+def test_only_what_stood_on_a_bad_line_is_moved(digits: ImageSet) -> None:
+    """A stranger who compares two maps of one network finds all else in its place."""
+    stuck = np.zeros(YAO.shape, np.int8)
+    stuck[0, 5] = stuck[:, :, 5] = StuckClass.SHORT
+    spare = MappingSettings(most_copies=1, spare_rows=32, spare_columns=1)
+    network = load_network("mcnn", "digits")
+
+    plain, moved = (
+        map_network(network, YAO, digits.train_images, spare, known_stuck=known)
+        for known in (None, stuck)
+    )
+
+    for before, after in zip(plain.layers, moved.layers, strict=True):
+        lines, columns = before.lines[0], before.mac.columns
+        assert np.array_equal(after.lines[0] != lines, lines == 5)
+        assert np.array_equal(after.mac.columns != columns, columns == 5)
+
+
+def test_inputs_stay_on_their_bit_lines_where_other_rows_are_enough(
+    digits: ImageSet, stuck: np.ndarray
+) -> None:
+    plain, moved = mapped(digits, None), mapped(digits, stuck)
+
+    assert harm(moved, stuck) == 0
+    for before, after in zip(plain.layers, moved.layers, strict=True):
+        assert np.array_equal(before.mac.columns, after.mac.columns)
+
+
+def test_rows_take_away_what_a_move_of_columns_leaves(digits: ImageSet, worn: np.ndarray) -> None:
+    """One bit line of each array is bad and one is spare: scattered cells are left to rows."""
+    spare = MappingSettings(most_copies=1, spare_rows=32, spare_columns=1)
+    network = load_network("mcnn", "digits")
+
+    moved = map_network(network, YAO, digits.train_images, spare, known_stuck=worn)
+
+    assert harm(moved, worn) == 0
+
+
+def test_a_bit_line_that_is_bad_for_a_second_copy_alone_is_left_free_by_all(
+    digits: ImageSet,
+) -> None:
+    settings = MappingSettings(most_copies=2, spare_columns=1)
+    network = load_network("mcnn", "digits")
+    plain = map_network(network, YAO, digits.train_images, settings)
+    firsts = np.concatenate([layer.lines[0].ravel() for layer in plain.layers])
+    stuck = np.zeros(YAO.shape, np.int8).reshape(-1, 16)
+    stuck[:, 5] = StuckClass.SHORT
+    stuck[firsts[firsts >= 0], 5] = StuckClass.NONE
+    stuck = stuck.reshape(YAO.shape)
+
+    moved = map_network(network, YAO, digits.train_images, settings, known_stuck=stuck)
+
+    assert any(len(layer.lines) == 2 for layer in plain.layers)
+    assert harm(plain, stuck) > 0
+    assert harm(moved, stuck) == 0
+
+
+def test_a_short_counts_as_more_harm_than_a_cell_stuck_in_its_low_resistance_state(
+    digits: ImageSet,
+) -> None:
+    plain = mapped(digits, None)
+    used = tuple(plain.cells.addresses[0])
+    short, high = np.zeros(YAO.shape, np.int8), np.zeros(YAO.shape, np.int8)
+    short[used], high[used] = StuckClass.SHORT, StuckClass.STUCK_HIGH
+
+    assert harm(plain, short) > 10 * plain.targets.max() >= 10 * harm(plain, high)
+
+
 def test_columns_and_rows_together_leave_less_harm_than_rows_alone(
     digits: ImageSet, worn: np.ndarray
 ) -> None:
