@@ -154,6 +154,43 @@ def test_a_limited_driver_behind_leads_and_wires_gives_no_more_than_its_limit(
     assert np.abs(found.bit_lines).max() <= limit * (1 + 1e-6) + 1e-12 * 2.0  # lines leak a little
 
 
+@pytest.mark.parametrize("wire", [0.0, 20.0])
+def test_a_driver_of_a_given_current_stands_a_voltage_drop_above_the_end_of_its_lead(
+    wire: float,
+) -> None:
+    """What its lead resists does not change what a source of current does to the array."""
+    bit, limit = np.full(COLUMNS, np.nan), np.full(COLUMNS, np.inf)
+    bit[0], bit[1], limit[0] = 0.8, 0.0, 2e-6
+    chip = made(wire, passive=True)
+
+    bare, led = (
+        look(
+            chip,
+            bit,
+            np.zeros(ROWS),
+            limits=(limit, np.inf),
+            leads=(np.array([ohms, 0, 0, 0, 0]), 0.0),
+        )
+        for ohms in (0.0, 50e3)
+    )
+
+    assert led.bit_limited.tolist() == [True, False, False, False, False]
+    assert led.bit_voltages[0] - bare.bit_voltages[0] == pytest.approx(2e-6 * 50e3, rel=1e-4)
+    np.testing.assert_allclose(led.source_lines, bare.source_lines, rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("wire", [0.0, 20.0])
+def test_of_two_limits_in_series_the_lower_one_holds_alone(wire: float) -> None:
+    bit, source = np.full(COLUMNS, np.nan), np.full(ROWS, np.nan)
+    bit[0], source[0] = 0.8, 0.0
+
+    found = look(made(wire, passive=True), bit, source, limits=(1e-6, 2e-6))
+
+    assert found.bit_limited.tolist() == [True] + [False] * (COLUMNS - 1)
+    assert not found.source_limited.any()
+    assert found.source_lines[0] == pytest.approx(-1e-6, rel=1e-4)
+
+
 def test_a_write_through_wires_moves_the_far_cell_less_than_the_near_one() -> None:
     chip = Chip(QUIET.without_variation(), SMALL, seed=1, wire_resistance=200.0, passive=True)
     cells = np.arange(SMALL.n_cells)
