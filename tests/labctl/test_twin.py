@@ -11,7 +11,7 @@ import labctl_data as ld
 import labctl_instruments as li
 from labctl.cli.root import run_command_line
 from labctl.engine import run
-from labctl.twin import judge
+from labctl.twin import LEAST_VALUES, judge
 from labctl_data.model import preset
 from labctl_procedures.catalogue import make
 
@@ -62,6 +62,18 @@ def test_a_wrong_twin_is_told_by_what_is_wrong_with_it(runs, tmp_path):
 
     assert found["drift"].p_value < 1e-6
     assert found["read_noise"].p_value > 1e-3
+
+
+def test_of_few_cells_nothing_is_said(tmp_path):
+    """Chance alone makes a distance of 0.33 between two samples of 32."""
+    with li.open_bench("sim-board", seed=5) as station:
+        run(make("WriteVerify", WRITE | {"cells": "0/0:2/:"}), station, tmp_path / "few.h5")
+    ld.write_chip(tmp_path / "yao.h5", preset("yao"))
+
+    found = judge([ld.open_run(tmp_path / "few.h5")], tmp_path / "yao.h5")
+
+    assert all(min(each.test.sizes) >= LEAST_VALUES for each in found)
+    assert "level_error" not in {each.statistic for each in found}
 
 
 def test_a_run_and_a_chip_file_are_compared_by_that_run(runs, tmp_path, capsys):

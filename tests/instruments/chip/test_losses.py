@@ -101,6 +101,22 @@ def test_an_instant_is_that_of_a_sparse_solution(
     np.testing.assert_allclose(found.source_lines, sources, rtol=0, atol=1e-7 * largest)
 
 
+@pytest.mark.parametrize("pulled", ["bit", "source"])
+def test_near_its_threshold_a_transistor_takes_its_gate_voltage_from_its_lower_end(
+    pulled: str,
+) -> None:
+    """RESET comes from the source side: the follower leaves 0.5 V of what is asked to its cell."""
+    chip, gate = made(2.0, 30.0), QUIET.gate_threshold + 0.5
+    g = chip.conductances(np.arange(SMALL.n_cells), 0.0).reshape(ROWS, COLUMNS)
+    bit, source = np.zeros(COLUMNS), np.zeros(ROWS)
+    (bit if pulled == "bit" else source)[:] = 1.2
+
+    found = chip.wiring.drive(0, bit, source, np.full(ROWS, gate), 0.0, 0.0, averages=0)
+
+    bits, _ = by_chords(g, (bit, source), 2.0, 30.0, gate)
+    np.testing.assert_allclose(found.bit_lines, bits, rtol=1e-6)
+
+
 def test_leads_alone_are_the_limit_of_ever_better_wires() -> None:
     bit, source = np.array([0.2, -0.1, 1.0, 0.0, 0.3]), np.array([0, 0.1, -0.2, 0, np.nan, 0.4])
 
