@@ -115,6 +115,7 @@ def test_a_reference_line_is_subtracted_from_every_other_line(bench: str, tmp_pa
     between = stored["expected"][first] - stored["expected"][second]
     assert between == pytest.approx(paired["expected"][paired["row"] == 0])
     assert stored["expected"][third] == pytest.approx(paired["expected"][paired["row"] == 2])
+    assert np.abs(stored["reference"] - stored["expected"]).max() <= 256
     errors = stored["measured"] - stored["expected"]
     assert np.abs(errors).max() < 0.05 * 255 * 255
 
