@@ -106,7 +106,7 @@ def repeated(
 def kind_of(run: Run) -> str:
     """Return what runs have in common that did the same, if on other cells."""
     same = {name: value for name, value in run.parameters.items() if name not in _OF_CELLS}
-    return f"{run.procedure} {sorted(same.items(), key=lambda item: item[0])}"
+    return f"{run.procedure} {sorted(same.items())}"
 
 
 @contextmanager

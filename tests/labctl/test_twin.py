@@ -11,6 +11,7 @@ import labctl_data as ld
 import labctl_instruments as li
 from labctl.cli.root import run_command_line
 from labctl.engine import run
+from labctl.errors import FailedError
 from labctl.twin import LEAST_VALUES, judge
 from labctl_data.model import preset
 from labctl_procedures.catalogue import make
@@ -93,3 +94,25 @@ def test_more_cells_than_there_are_cannot_be_held_out(runs, tmp_path, capsys):
     assert run_command_line(["fit", str(runs[0]), "--hold-out", "1", "-o", chip]) == 2
     assert run_command_line(["fit", str(runs[0]), "--hold-out", "0.001", "-o", chip]) == 2
     assert "found 512 cells in the runs: 1 to judge" in capsys.readouterr().err
+
+
+def run_from_elsewhere(path, procedure):
+    """Return a run in which no bench file is kept."""
+    facts = {"procedure": procedure, "chip": "a", "geometry": [1, 8, 8]}
+    with ld.RunWriter.create(path, columns=(), attributes=facts):
+        pass
+    return ld.open_run(path)
+
+
+def test_a_run_that_does_not_say_on_what_bench_it_was_made_cannot_be_repeated(tmp_path):
+    ld.write_chip(tmp_path / "yao.h5", preset("yao"))
+    stranger = run_from_elsewhere(tmp_path / "stranger.h5", "Retention")
+
+    with pytest.raises(FailedError, match="found no bench file kept in it"):
+        judge([stranger], tmp_path / "yao.h5")
+
+
+def test_runs_of_procedures_that_no_twin_repeats_are_passed_over(tmp_path):
+    ld.write_chip(tmp_path / "yao.h5", preset("yao"))
+
+    assert judge([run_from_elsewhere(tmp_path / "a.h5", "Inference")], tmp_path / "yao.h5") == ()
