@@ -64,7 +64,7 @@ def by_chords(
     ground, fed = np.zeros(2 * g.size), np.zeros(2 * g.size)
     ground[ends] = joined
     fed[ends] = joined * np.nan_to_num(asked)
-    chords = g.copy()
+    chords, nodes = g.copy(), np.zeros(2 * g.size)
     for _ in range(400):
         links = np.concatenate([chords.ravel(), strings])
         half = sparse.coo_matrix((links, (one, other)), (2 * g.size, 2 * g.size))

@@ -129,14 +129,17 @@ def test_only_the_selected_cell_of_a_read_draws_noise() -> None:
 
 
 def test_pulses_of_a_block_act_in_the_order_of_their_times_however_they_are_listed() -> None:
-    (one, forth), (other, back) = passive(), passive()
-    which, when = np.array([3, 17, 40]), np.array([3e-6, 1e-6, 2e-6])
-    strong = RESET | {"amplitude": 2.0}
+    """A SET and a RESET in one row, each half-selecting the other: the two do not commute."""
+    (one, block), (other, singly), (last, swapped) = passive(), passive(), passive()
+    kinds, pulse = np.array([1, 0]), {"amplitude": 1.4, "width": 1e-6, "gate": 0.0}
 
-    forth.pulse(which, **strong, time=when)
-    back.pulse(which[::-1], **strong, time=when[::-1])
+    block.pulse([3, 5], kinds, **pulse, time=[2e-6, 1e-6])
+    singly.pulse([5], 0, **pulse, time=1e-6)
+    singly.pulse([3], 1, **pulse, time=2e-6)
+    swapped.pulse([3, 5], kinds, **pulse, time=[1e-6, 2e-6])
 
     np.testing.assert_array_equal(moved(one), moved(other))
+    assert moved(one)[0, 0, 3] != moved(last)[0, 0, 3]
 
 
 def test_a_swept_cell_is_sensed_alone_whatever_lies_beside_it() -> None:
