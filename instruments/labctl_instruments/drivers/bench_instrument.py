@@ -193,7 +193,11 @@ class BenchInstrument(ExchangingInstrument):
         errors: list[tuple[int, str]] = []
         with self.dialogue.lock:
             while len(errors) < _MOST_ERRORS:
-                number, text = self._next_error()
+                try:
+                    number, text = self._next_error()
+                except WireError:  # what cannot be read may be the answer to something else
+                    self.dialogue.is_in_step = False
+                    raise
                 if number == 0:
                     break
                 errors.append((number, text))

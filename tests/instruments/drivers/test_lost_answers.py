@@ -10,7 +10,7 @@ from labctl_instruments.drivers.keithley2450 import Keithley2450
 from labctl_instruments.drivers.keithley2636b import Keithley2636B
 from labctl_instruments.drivers.keysight81160a import Keysight81160A
 from labctl_instruments.drivers.keysight_b1500a import KeysightB1500ASmu, KeysightB1500ASpgu
-from labctl_instruments.errors import LostAnswerError, RefusalError
+from labctl_instruments.errors import LostAnswerError, RefusalError, WireError
 
 SPOILT = b"\xfe\xfd\xfc"
 """An answer that is no text."""
@@ -99,6 +99,15 @@ def test_a_shape_whose_answer_is_no_entry_of_an_error_queue_is_set_once_more_in_
     dialogue = [(shape, b"garbled"), named("81160A"), (shape, b'+0,"No error"')]
     with expected_protocol(Keysight81160A, dialogue) as pulser:
         pulser.shape(1, high=1.8, width=50e-9, period=1e-6, count=1)
+
+
+def test_after_an_answer_that_is_no_entry_of_an_error_queue_the_next_query_is_asked_in_step():
+    error, sound = b":SYST:ERR?", b'+0,"No error"'
+    dialogue = [(error, b"garbled"), named("81160A"), (error, sound)]
+    with expected_protocol(Keysight81160A, dialogue) as pulser:
+        with pytest.raises(WireError, match="garbled"):
+            pulser.check_errors()
+        assert pulser.check_errors() == []
 
 
 def test_relays_at_rest_are_told_again():
